@@ -1,0 +1,206 @@
+"""What codecs turn requests into (commands) and what the desk answers (outcomes)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+from enum import Enum
+
+from server.accounts import AccountView
+from server.money import Money
+from server.refusals import Refusal
+
+
+class PaymentState(Enum):
+    """The state of a payment is that of its last event."""
+
+    HELD = "held"
+    CREDITED = "credited"
+    CANCELLED = "cancelled"
+    REVERSED = "reversed"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A meter reading as sent: by meter number; `value` in thousandths of the meter's unit."""
+
+    meter: str
+    value: int
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a payment that the payer meant for one service."""
+
+    service: str
+    amount: Money
+
+
+# --- commands ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAccount:
+    """What does this account owe? Records nothing. `amount` when the agent asks about a sum."""
+
+    account: str
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pay:
+    """Credit the account, once for all repeats under the same agent payment id."""
+
+    agent_payment_id: str
+    account: str
+    amount: Money
+    paid_at: dt.datetime | None = None
+    """Aware; None = the moment of arrival."""
+    breakdown: tuple[Part, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    terminal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Undo a payment, named by the agent's id or by ours (exactly one is set)."""
+
+    agent_payment_id: str = ""
+    payment_id: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GetStatus:
+    """What became of a payment, named by the agent's id or by ours (exactly one is set)."""
+
+    agent_payment_id: str = ""
+    payment_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GetStatement:
+    """The agent's credited payments with paid_at in [since, until]."""
+
+    since: dt.datetime
+    until: dt.datetime
+    ids_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitReadings:
+    """Meter readings without money; `agent_reading_id` makes a repeat harmless when given."""
+
+    account: str
+    readings: tuple[Reading, ...]
+    agent_reading_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSecret:
+    """The agent replaces one of its secrets (name as in the protocol's README)."""
+
+    name: str
+    value: str
+
+
+Command = CheckAccount | Pay | Cancel | GetStatus | GetStatement | SubmitReadings | ChangeSecret
+
+
+# --- outcomes ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingResult:
+    """What became of one reading; `refusal` is None when it was taken."""
+
+    meter: str
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Payment:
+    """A payment as recorded: everything that any reply shows about it, so repeats are equal."""
+
+    payment_id: int
+    agent: str
+    agent_payment_id: str
+    account: str
+    amount: Money
+    paid_at: dt.datetime
+    recorded_at: dt.datetime
+    state: PaymentState
+    state_at: dt.datetime
+    """When the last event happened; equals recorded_at until something follows."""
+    readings: tuple[ReadingResult, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChecked:
+    """Answer to CheckAccount."""
+
+    view: AccountView
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentAccepted:
+    """Answer to Pay; `repeated` when this very payment had been recorded before."""
+
+    payment: Payment
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentCancelled:
+    """Answer to Cancel; `repeated` when it had been cancelled before."""
+
+    payment: Payment
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentStatus:
+    """Answer to GetStatus."""
+
+    payment: Payment
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """Answer to GetStatement, ordered by paid_at, then payment_id."""
+
+    payments: tuple[Payment, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingsTaken:
+    """Answer to SubmitReadings, one result for each reading in its order."""
+
+    results: tuple[ReadingResult, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class SecretChanged:
+    """Answer to ChangeSecret."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedOutcome:
+    """The request was refused. `payment` is the earlier one where there is one to name."""
+
+    refusal: Refusal
+    payment: Payment | None = None
+    field: str = ""
+
+
+Outcome = (
+    AccountChecked
+    | PaymentAccepted
+    | PaymentCancelled
+    | PaymentStatus
+    | Statement
+    | ReadingsTaken
+    | SecretChanged
+    | RefusedOutcome
+)

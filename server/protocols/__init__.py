@@ -1,0 +1,141 @@
+"""A protocol is a value: a frozen record of pure functions between bytes and commands.
+
+`load()` finds every sub-package that has `codec.CODEC`; there is no list to edit.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+import pkgutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from functools import cache
+
+from server.accounts import AccountView
+from server.agents import Agent
+from server.messages import Command, Outcome
+from server.refusals import Refusal
+
+Headers = Mapping[str, str]
+
+
+class Operation(Enum):
+    """What a request asks for, as far as the codes of a protocol tell operations apart."""
+
+    CHECK = "check"
+    PAY = "pay"
+    HOLD = "hold"
+    CONFIRM = "confirm"
+    CANCEL = "cancel"
+    STATUS = "status"
+    STATEMENT = "statement"
+    READING = "reading"
+    CHANGE_SECRET = "change_secret"
+    UNKNOWN = "unknown"
+    """The operation could not be read from the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request as received; nothing in it is decoded but header names (lower case)."""
+
+    method: str
+    path: str
+    query: str
+    """The raw, still percent-encoded query string."""
+    headers: Headers
+    body: bytes
+    agent: Agent
+    received_at: dt.datetime
+    """Aware, UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """One response; Content-Length and Date are the transport's."""
+
+    body: bytes
+    content_type: str
+    status: int = 200
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """What a refusal is on the wire: the protocol's code, a text for people, the HTTP status."""
+
+    code: str
+    text: str
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """A valid signature. A `replay_key` may be used once until `expires`."""
+
+    replay_key: str = ""
+    expires: dt.datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fast:
+    """The fast lane's pair: `recognise` bytes -> (account, echo) or None; `render` -> bytes."""
+
+    recognise: Callable[[bytes, Agent], tuple[str, bytes] | None]
+    render: Callable[[bytes, AccountView, Agent], bytes]
+
+
+Secrets = Mapping[str, str]
+CodeTable = Mapping[tuple[Operation, Refusal], Code]
+
+
+def _accept(request: Request, secrets: Secrets, now: dt.datetime) -> Verified:
+    return Verified()
+
+
+def _unsigned(request: Request, response: Response, secrets: Secrets) -> Response:
+    return response
+
+
+@dataclass(frozen=True, slots=True)
+class Codec:
+    """A protocol. See docs/architecture.md for what each function may and must do.
+
+    `verify` raises Refused(NOT_AUTHENTIC); `decode` raises Refused; `encode` never raises.
+    `documents` maps a query string (such as `wsdl`) to a function from the service's own address
+    to (content type, bytes).
+    `codes` is total over (operation in `operations`, Refusal); `repeatable` holds the wire codes
+    after which the network repeats the request.
+    """
+
+    name: str
+    title: str
+    operations: frozenset[Operation]
+    decode: Callable[[Request], Command]
+    encode: Callable[[Request, Outcome], Response]
+    codes: CodeTable
+    repeatable: frozenset[str]
+    ok: str = "0"
+    verify: Callable[[Request, Secrets, dt.datetime], Verified] = _accept
+    sign: Callable[[Request, Response, Secrets], Response] = _unsigned
+    fast: Fast | None = None
+    documents: Mapping[str, Callable[[str], tuple[str, bytes]]] = field(default_factory=dict)
+
+
+UNAVAILABLE = Response(b"", "text/plain", status=503)
+"""TRY_LATER for protocols without a repeatable code: the network sees a failed exchange."""
+
+
+@cache
+def load() -> Mapping[str, Codec]:
+    """Every protocol by its folder's name."""
+    found: dict[str, Codec] = {}
+    for module in pkgutil.iter_modules(__path__):
+        if not module.ispkg:
+            continue
+        codec: Codec = importlib.import_module(f"{__name__}.{module.name}.codec").CODEC
+        assert codec.name == module.name, f"{module.name}: the codec calls itself {codec.name}"
+        found[codec.name] = codec
+    return found

@@ -1,0 +1,1 @@
+"""The core: what a check, a payment, a cancellation and a reading mean, without bytes or SQL."""

@@ -1,0 +1,17 @@
+"""Limits of one payment."""
+
+from __future__ import annotations
+
+from server.agents import Limits
+from server.money import Money
+from server.refusals import Refusal, Refused
+
+
+def require_within_limits(limits: Limits, amount: Money) -> None:
+    """Raises Refused when the sum is not positive or outside the agent's limits."""
+    if amount.kopecks <= 0:
+        raise Refused(Refusal.AMOUNT_MALFORMED, f"sum {amount} is not positive", "amount")
+    if amount < limits.amount_min:
+        raise Refused(Refusal.AMOUNT_TOO_SMALL, f"{amount} < {limits.amount_min}", "amount")
+    if amount > limits.amount_max:
+        raise Refused(Refusal.AMOUNT_TOO_LARGE, f"{amount} > {limits.amount_max}", "amount")

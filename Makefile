@@ -1,0 +1,70 @@
+# kvitok: `make help` lists what can be made. Needs Python >= 3.11, pip and make, nothing else.
+
+PORT ?=
+DATA ?= var/demo
+ACCOUNTS ?=
+WORKERS ?=
+PYTEST_ARGS ?= -q -n 2 --dist loadfile
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip
+# The probe runs each candidate: a name on the PATH may be a shim that does not work.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& { echo $$python; break; }; done)
+PINNED := pyproject.toml constraints.txt
+
+.PHONY: help run test lint browser clean
+.DELETE_ON_ERROR:
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+
+run: $(VENV)/stamp-run ## the demo town on 127.0.0.1:8080 (PORT= DATA= ACCOUNTS= WORKERS=)
+	$(BIN)/kvitok demo --data $(DATA) $(if $(PORT),--port $(PORT)) \
+		$(if $(ACCOUNTS),--accounts $(ACCOUNTS)) $(if $(WORKERS),--workers $(WORKERS))
+
+test: $(VENV)/stamp-dev browser ## the whole suite (PYTEST_ARGS=)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/stamp-dev ## ruff and mypy --strict
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy --strict
+
+# The browser tests look for Chromium themselves; without one the suite names what it left out.
+browser: ## Chromium, where it is missing and may be installed
+	@for name in chromium chromium-browser google-chrome; do \
+		command -v $$name >/dev/null && exit 0; done; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+			--no-install-recommends chromium fonts-dejavu-core >/dev/null \
+		|| echo 'make: Chromium could not be installed'; \
+	fi
+
+clean: ## remove the virtual environment and caches; the data stays
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A stamp says: installed from these very files. While it is newer, nothing asks pip.
+$(VENV)/stamp-run: $(PINNED) | $(BIN)/python
+	$(call install,.[embedded])
+	touch $@
+
+$(VENV)/stamp-dev: $(PINNED) | $(BIN)/python
+	$(call install,.[dev])
+	touch $@ $(VENV)/stamp-run
+
+# The build backend comes first, so that it is pinned like everything else.
+define install
+$(PIP) install -q -c constraints.txt hatchling editables
+$(PIP) install -q -c constraints.txt --no-build-isolation -e '$(1)'
+endef
+
+# Debian ships ensurepip apart from Python: then the system's pip puts pip into the new environment.
+$(BIN)/python:
+	@test -n '$(PYTHON)' || { echo 'kvitok needs Python 3.11 or newer; none was found' >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV) >/dev/null 2>&1 || { \
+		$(PYTHON) -m venv --clear --without-pip $(VENV) \
+		&& $(PYTHON) -m pip --python $@ install -q pip; } || { rm -rf $(VENV); exit 1; }

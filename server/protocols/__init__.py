@@ -72,6 +72,19 @@ class Code:
 
 
 @dataclass(frozen=True, slots=True)
+class Setting:
+    """A dialect switch of a protocol, set for each agent; no `choices` = any text."""
+
+    name: str
+    default: str
+    choices: tuple[str, ...] = ()
+
+    def of(self, agent: Agent) -> str:
+        """The agent's value, or the default."""
+        return agent.setting(self.name, self.default)
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
     """A valid signature. A `replay_key` may be used once until `expires`."""
 
@@ -107,7 +120,9 @@ class Codec:
     `documents` maps a query string (such as `wsdl`) to a function from the service's own address
     to (content type, bytes).
     `codes` is total over (operation in `operations`, Refusal); `repeatable` holds the wire codes
-    after which the network repeats the request.
+    after which the network repeats the request. A code with the status 503 stands for UNAVAILABLE.
+    `duplicate` is the code of a repeated success where the protocol has one of its own.
+    `settings` are the dialect switches that its README documents.
     """
 
     name: str
@@ -118,6 +133,8 @@ class Codec:
     codes: CodeTable
     repeatable: frozenset[str]
     ok: str = "0"
+    duplicate: str = ""
+    settings: tuple[Setting, ...] = ()
     verify: Callable[[Request, Secrets, dt.datetime], Verified] = _accept
     sign: Callable[[Request, Response, Secrets], Response] = _unsigned
     fast: Fast | None = None
@@ -126,6 +143,18 @@ class Codec:
 
 UNAVAILABLE = Response(b"", "text/plain", status=503)
 """TRY_LATER for protocols without a repeatable code: the network sees a failed exchange."""
+
+
+def setting_faults(codec: Codec, settings: Mapping[str, str]) -> tuple[str, ...]:
+    """What is wrong with an agent's settings for this protocol, a sentence each."""
+    known = {setting.name: setting for setting in codec.settings}
+    unknown = [f"{codec.name} has no setting {name}" for name in settings if name not in known]
+    wrong = [
+        f"{codec.name}: {name} = {value!r} is none of {', '.join(known[name].choices)}"
+        for name, value in settings.items()
+        if name in known and known[name].choices and value not in known[name].choices
+    ]
+    return (*unknown, *wrong)
 
 
 @cache

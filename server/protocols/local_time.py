@@ -1,0 +1,56 @@
+"""Times on the wire: written without a zone, meant in the agent's.
+
+Formats are strftime's with %Y %m %d %H %M %S. Reading is strict: exactly those digits.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from functools import cache
+from zoneinfo import ZoneInfo
+
+from server.refusals import Refusal, Refused
+
+# Years outside are a broken clock, not a payment.
+YEAR_MIN = 2000
+YEAR_MAX = 2099
+
+_DIGITS = {
+    "%Y": "(?P<year>[0-9]{4})",
+    "%m": "(?P<month>[0-9]{2})",
+    "%d": "(?P<day>[0-9]{2})",
+    "%H": "(?P<hour>[0-9]{2})",
+    "%M": "(?P<minute>[0-9]{2})",
+    "%S": "(?P<second>[0-9]{2})",
+}
+
+
+def read(text: str, form: str, zone: str) -> dt.datetime:
+    """The moment in UTC. Raises Refused(DATE_MALFORMED).
+
+    Where clocks are put forward, a time in the gap counts from the old offset; where they are put
+    back, a time that occurs twice is its first occurrence.
+    """
+    match = _pattern(form).fullmatch(text)
+    if match is None:
+        raise Refused(Refusal.DATE_MALFORMED, f"not {form}: {text[:40]!r}")
+    fields = {name: int(digits) for name, digits in match.groupdict().items()}
+    if not YEAR_MIN <= fields["year"] <= YEAR_MAX:
+        raise Refused(Refusal.DATE_MALFORMED, f"the year of {text!r}")
+    try:
+        local = dt.datetime.min.replace(tzinfo=ZoneInfo(zone), **fields)
+    except ValueError:
+        raise Refused(Refusal.DATE_MALFORMED, f"no such time: {text!r}") from None
+    return local.astimezone(dt.UTC)
+
+
+def write(moment: dt.datetime, form: str, zone: str) -> str:
+    """The moment as a clock in the zone shows it."""
+    return moment.astimezone(ZoneInfo(zone)).strftime(form)
+
+
+@cache
+def _pattern(form: str) -> re.Pattern[str]:
+    pieces = re.split("(%[YmdHMS])", form)
+    return re.compile("".join(_DIGITS.get(piece, re.escape(piece)) for piece in pieces))

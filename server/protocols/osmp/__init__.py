@@ -1,0 +1,1 @@
+"""OSMP / QIWI: terminals' XML over HTTP."""

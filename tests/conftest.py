@@ -1,0 +1,67 @@
+"""What the whole suite shares: hypothesis's profile, Chromium, and a word on what was left out."""
+
+import os
+import shutil
+from collections.abc import Iterable
+
+import pytest
+from hypothesis import settings
+
+# Two cores shared with PostgreSQL, Valkey and a browser: a slow example is no failure.
+settings.register_profile("kvitok", deadline=None)
+settings.load_profile("kvitok")
+
+CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome")
+
+
+def chromium_path() -> str | None:
+    """The Chromium that browser tests may drive, or nothing."""
+    return next(filter(None, map(shutil.which, CHROMIUM_NAMES)), None)
+
+
+def nothing_may_be_left_out() -> bool:
+    """Whether this run fails when a test is skipped or deselected (.ci/run asks for it)."""
+    return os.environ.get("KVITOK_CI") == "1"
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the Chromium binary; Playwright is given it as `executable_path`."""
+    path = chromium_path()
+    assert path is not None, "no Chromium; install it, or run make test, which leaves these out"
+    return path
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    if chromium_path() is not None or nothing_may_be_left_out():
+        return
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
+
+
+def _left_out(config: pytest.Config) -> list[str]:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    stats = reporter.stats if reporter else {}
+    reports: Iterable[pytest.TestReport | pytest.Item] = [
+        *stats.get("skipped", []),
+        *stats.get("deselected", []),
+    ]
+    return sorted({report.nodeid for report in reports})
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    names = _left_out(config)
+    if names:
+        terminalreporter.write_sep("=", f"left out: {len(names)}")
+        for name in names:
+            terminalreporter.write_line(name)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    asked_for_a_part = bool(session.config.option.keyword or session.config.option.markexpr)
+    if nothing_may_be_left_out() and not asked_for_a_part and _left_out(session.config):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -26,6 +26,7 @@ from server.messages import (
     PaymentCancelled,
     PaymentState,
     PaymentStatus,
+    ReadingResult,
     ReadingsTaken,
     RefusedOutcome,
     SecretChanged,
@@ -138,7 +139,7 @@ class PaymentDesk:
         now = self._clock()
         paid_at = (command.paid_at or now).replace(microsecond=0)
         today = business_day(agent, now)
-        results = ()
+        results: tuple[ReadingResult, ...] = ()
         if command.readings:
             meters = await self._ledger.meters(command.account)
             results = judge(agent, meters, command.readings, today)

@@ -1,0 +1,45 @@
+"""Settings: environment variables with the prefix KVITOK_, secrets also from files (`*_FILE`)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+PREFIX = "KVITOK_"
+_SECRETS = ("DSN", "REDIS_URL", "INSTALLATION_KEY")
+
+
+class Settings(BaseSettings):
+    """Everything that can be set from outside; documented in docs/settings.md."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore", frozen=True)
+
+    dsn: str = Field("", description="PostgreSQL DSN")
+    redis_url: str = Field("", description="Redis or Valkey URL")
+    installation_key: str = Field(
+        "", description="key that seals agents' secrets (base64, 32 bytes)"
+    )
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8080, ge=0, le=65535, description="port to listen on")
+    workers: int = Field(1, ge=1, le=64, description="number of worker processes")
+    body_bytes_max: int = Field(256 * 1024, ge=1024, description="largest protocol request body")
+    header_bytes_max: int = Field(16 * 1024, ge=1024, description="largest request header")
+    registry_bytes_max: int = Field(1 << 30, ge=1024, description="largest registry file")
+    request_timeout_seconds: int = Field(60, ge=1, description="a whole request within")
+    idle_timeout_seconds: int = Field(30, ge=1, description="a kept-alive connection waits")
+    drain_timeout_seconds: int = Field(8, ge=1, description="a stopping worker finishes within")
+    near_cache_entries_max: int = Field(1_000_000, ge=1, description="accounts held in memory")
+    database_connections_max: int = Field(8, ge=2, description="connections of one worker")
+    demo: bool = Field(False, description="demo staff and secrets; only with the command `demo`")
+
+
+def read_settings(**overrides: object) -> Settings:
+    """Settings from the environment; a secret may stand in a file named by NAME_FILE."""
+    for name in _SECRETS:
+        file = os.environ.get(f"{PREFIX}{name}_FILE")
+        if file and name.lower() not in overrides:
+            overrides[name.lower()] = Path(file).read_text(encoding="utf-8").strip()
+    return Settings(**overrides)  # type: ignore[arg-type]

@@ -1,0 +1,91 @@
+"""Agents as rows; their secrets are stored sealed with the installation's key."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from ipaddress import ip_network
+from typing import Protocol
+
+import asyncpg
+
+from server.agents import Agent, Limits
+from server.money import Money
+
+CHANGED = "kvitok_agents"
+"""The notification channel: whoever changes an agent notifies, every worker reads anew."""
+
+
+class Sealer(Protocol):
+    """Encrypts and decrypts with the installation's key."""
+
+    def seal(self, plain: bytes) -> bytes:
+        """Authenticated encryption."""
+        ...
+
+    def unseal(self, sealed: bytes) -> bytes:
+        """Raises when the key is not the one that sealed."""
+        ...
+
+
+async def agents(
+    connection: asyncpg.Connection[asyncpg.Record], sealer: Sealer
+) -> dict[str, Agent]:
+    """Every agent by its name."""
+    rows = await connection.fetch("select * from ledger.agents order by name")
+    return {row["name"]: _agent(row, sealer) for row in rows}
+
+
+def _agent(row: asyncpg.Record, sealer: Sealer) -> Agent:
+    return Agent(
+        name=row["name"],
+        protocol=row["protocol"],
+        zone=row["zone"],
+        limits=Limits(
+            Money(row["amount_min_kopecks"]),
+            Money(row["amount_max_kopecks"]),
+            row["requests_per_second_max"],
+            row["unknown_accounts_per_minute_max"],
+        ),
+        title=row["title"],
+        allow_list=tuple(ip_network(str(network)) for network in row["allow_list"]),
+        secrets=_unseal(row["secrets"], sealer),
+        settings=json.loads(row["settings"]),
+        cut_off=row["cut_off"],
+        match_window_days=row["match_window_days"],
+        paused=row["paused"],
+    )
+
+
+def _unseal(sealed: bytes | None, sealer: Sealer) -> tuple[Mapping[str, str], ...]:
+    return tuple(json.loads(sealer.unseal(sealed))) if sealed else ()
+
+
+async def set_secrets(
+    connection: asyncpg.Connection[asyncpg.Record],
+    sealer: Sealer,
+    agent: str,
+    secrets: Mapping[str, str],
+) -> None:
+    """Give an agent its first set of secrets; keeps what it has."""
+    await connection.execute(
+        "update ledger.agents set secrets = $2 where name = $1 and secrets is null",
+        agent,
+        sealer.seal(json.dumps([dict(secrets)]).encode()),
+    )
+
+
+async def change_secret(
+    pool: asyncpg.Pool[asyncpg.Record], sealer: Sealer, agent: str, name: str, value: str
+) -> None:
+    """Put a changed set of secrets before the present one, which stays valid as the second."""
+    async with pool.acquire() as connection, connection.transaction():
+        sealed = await connection.fetchval(
+            "select secrets from ledger.agents where name = $1 for update", agent
+        )
+        current = dict(next(iter(_unseal(sealed, sealer)), {}))
+        renewed = json.dumps([current | {name: value}, current]).encode()
+        await connection.execute(
+            "update ledger.agents set secrets = $2 where name = $1", agent, sealer.seal(renewed)
+        )
+        await connection.execute("select pg_notify($1, $2)", CHANGED, agent)

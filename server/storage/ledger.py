@@ -1,0 +1,216 @@
+"""The ledger port on PostgreSQL: posting through group commit, everything else call by call."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import Callable, Coroutine, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+import asyncpg
+
+from server.messages import Payment, Reading
+from server.payments.ports import Cancellation, MeterRecord, Order, OutcomeUnknown, Posted
+from server.storage.agents import Sealer, change_secret
+from server.storage.posting import GroupCommit
+from server.storage.records import POSTED_COLUMNS, payment, posted
+
+P = ParamSpec("P")
+T = TypeVar("T")
+_ATTEMPTS = 5
+_LOST = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError,
+         asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError)  # fmt: skip
+_RETRIABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+
+
+def _careful(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Deadlocks are retried inside; a lost store becomes OutcomeUnknown."""
+
+    @wraps(call)
+    async def carefully(*args: P.args, **kwargs: P.kwargs) -> T:
+        for _ in range(_ATTEMPTS):
+            try:
+                return await call(*args, **kwargs)
+            except _RETRIABLE:
+                continue
+            except _LOST as error:
+                raise OutcomeUnknown(f"the store was lost: {error!r}") from error
+        raise OutcomeUnknown("the store is too busy")
+
+    return carefully
+
+
+class PostgresLedger:
+    """Implements server.payments.ports.Ledger."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        service_ids: dict[str, int],
+        sealer: Sealer,
+    ) -> None:
+        self._pool = pool
+        self._sealer = sealer
+        self._group_commit = GroupCommit(pool, service_ids)
+        self._absorbing: set[asyncio.Task[None]] = set()
+
+    async def finish(self) -> None:
+        """Wait until everything accepted is done; before the pool closes."""
+        await self._group_commit.finish()
+        await asyncio.gather(*self._absorbing, return_exceptions=True)
+
+    async def post(self, order: Order) -> Posted:
+        """Record and credit once."""
+        result = await self._group_commit.post(order)
+        if order.readings:
+            self._absorb_soon(order.account)
+        return result
+
+    def _absorb_soon(self, account: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._absorb(account))
+        self._absorbing.add(task)
+        task.add_done_callback(self._absorbing.discard)
+
+    @_careful
+    async def _absorb(self, account: str) -> None:
+        await self._pool.execute("call ledger.absorb_readings($1)", account)
+
+    @_careful
+    async def recorded(self, agent: str, agent_payment_id: str) -> Posted | None:
+        """The earlier payment under this key."""
+        row = await self._pool.fetchrow(
+            f"select {POSTED_COLUMNS} from ledger.recorded(array[$1::text], array[$2::text])",
+            agent,
+            agent_payment_id,
+        )
+        return posted(row) if row else None
+
+    @_careful
+    async def recorded_by_id(self, agent: str, payment_id: int) -> Posted | None:
+        """The agent's payment with our number."""
+        key = await self._pool.fetchval(
+            "select agent_payment_id from ledger.payment where payment_id = $1 and agent = $2",
+            payment_id,
+            agent,
+        )
+        return await self.recorded(agent, key) if key is not None else None
+
+    @_careful
+    async def cancel(self, cancellation: Cancellation) -> Posted:
+        """Undo a credited payment."""
+        row = await self._pool.fetchrow(
+            f"select {POSTED_COLUMNS} from ledger.cancel_payment($1, $2, $3, $4, $5, $6, $7)",
+            cancellation.agent,
+            cancellation.agent_payment_id,
+            cancellation.payment_id,
+            cancellation.business_day,
+            cancellation.allow_closed_day,
+            cancellation.actor,
+            cancellation.reason,
+        )
+        assert row is not None
+        return posted(row)
+
+    @_careful
+    async def statement(
+        self, agent: str, since: dt.datetime, until: dt.datetime
+    ) -> tuple[Payment, ...]:
+        """Payments credited now with paid_at in [since, until]."""
+        rows = await self._pool.fetch(
+            _PAYMENTS + " where p.agent = $1 and p.paid_at between $2 and $3"
+            # The day bounds the search by index; a day may differ from paid_at by the cut-off,
+            # and be later when the payment's own day was closed.
+            " and p.business_day >= $2::date - 1 and e.kind = 'credited'"
+            " order by p.paid_at, p.payment_id",
+            agent,
+            since,
+            until,
+        )
+        return tuple(payment(row) for row in rows)
+
+    @_careful
+    async def meters(self, account: str) -> tuple[MeterRecord, ...]:
+        """The account's meters in use, with the mean monthly use of the last twelve months."""
+        rows = await self._pool.fetch(_METERS, account)
+        return tuple(
+            MeterRecord(row["meter"], row["last_reading"], row["last_date"], row["month_mean"])
+            for row in rows
+        )
+
+    @_careful
+    async def record_readings(
+        self, agent: str, reading_id: str, account: str, readings: Sequence[Reading], on: dt.date
+    ) -> None:
+        """Record plausible readings; a repeat under the same id records nothing."""
+        await self._pool.executemany(
+            "insert into ledger.reading (account, meter, read_on, value_thousandths, source,"
+            " source_id) select $1, $2, $3, $4, $5, $6 where $6 = '' or not exists ("
+            "select from ledger.reading where account = $1 and meter = $2 and source = $5"
+            " and source_id = $6)",
+            [(account, item.meter, on, item.value, agent, reading_id) for item in readings],
+        )
+        await self._absorb(account)
+
+    @_careful
+    async def next_open_day(self, agent: str, day: dt.date) -> dt.date:
+        """The first day at or after `day` that is not closed."""
+        found: dt.date = await self._pool.fetchval(
+            "select min(d)::date from generate_series($2::date, greatest($2::date, current_date)"
+            " + 31, interval '1 day') d where not exists (select from ledger.business_day b"
+            " where b.agent = $1 and b.day = d::date and b.closed_at is not null)",
+            agent,
+            day,
+        )
+        return found
+
+    @_careful
+    async def change_secret(self, agent: str, name: str, value: str) -> None:
+        """Replace one secret; the old set stays valid until the next change."""
+        await change_secret(self._pool, self._sealer, agent, name, value)
+
+
+_PAYMENTS = """
+select p.payment_id, p.agent, p.agent_payment_id, p.account, p.amount_kopecks, p.paid_at,
+       p.recorded_at, p.readings, e.kind as state, e.happened_at as state_at
+  from ledger.payment p
+  join lateral (select kind, happened_at from ledger.payment_event e
+                 where e.payment_id = p.payment_id and e.payment_recorded_at = p.recorded_at
+                 order by seq desc limit 1) e on true
+"""
+_METERS = """
+select m.number as meter, l.value_thousandths as last_reading, l.read_on as last_date,
+       case when l.read_on - f.read_on >= 28
+            then (l.value_thousandths - f.value_thousandths) * 30 / (l.read_on - f.read_on) end
+         as month_mean
+  from billing.meters m
+  left join lateral (select value_thousandths, read_on from ledger.reading r
+                      where r.account = m.account and r.meter = m.number
+                      order by read_on desc, recorded_at desc limit 1) l on true
+  left join lateral (select value_thousandths, read_on from ledger.reading r
+                      where r.account = m.account and r.meter = m.number
+                        and r.read_on >= l.read_on - 366
+                      order by read_on, recorded_at limit 1) f on true
+ where m.account = $1 and m.removed_on is null order by m.number
+"""
+
+
+async def payments(
+    connection: asyncpg.Connection[asyncpg.Record],
+    *,
+    agent: str | None = None,
+    account: str | None = None,
+    day: dt.date | None = None,
+    limit: int = 100_000,
+) -> tuple[Payment, ...]:
+    """Recorded payments in any state, newest last; for `payment list` and the office."""
+    rows = await connection.fetch(
+        _PAYMENTS + " where ($1::text is null or p.agent = $1)"
+        " and ($2::text is null or p.account = $2) and ($3::date is null or p.business_day = $3)"
+        " order by p.payment_id limit $4",
+        agent,
+        account,
+        day,
+        limit,
+    )
+    return tuple(payment(row) for row in rows)

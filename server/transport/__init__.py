@@ -1,0 +1,1 @@
+"""From bytes on a connection to bytes on a connection."""

@@ -1,0 +1,1 @@
+"""JSON for the pages and for other systems."""

@@ -53,7 +53,7 @@ class MeterRecord:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """A payment to be posted, completely decided: nothing in it depends on the moment of posting."""
+    """A payment to be posted, completely decided: nothing depends on the moment."""
 
     agent: str
     agent_payment_id: str

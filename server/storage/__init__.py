@@ -1,1 +1,1 @@
-"""PostgreSQL adapters, one module per aggregate; the SQL stands beside the function that runs it."""
+"""PostgreSQL adapters, one module per aggregate; SQL stands beside the function that runs it."""

@@ -1,0 +1,1 @@
+"""The commands of `kvitok`, a module for each thing they are about."""

@@ -58,7 +58,7 @@ $(VENV)/stamp-dev: $(PINNED) | $(BIN)/python
 
 # The build backend comes first, so that it is pinned like everything else.
 define install
-$(PIP) install -q -c constraints.txt hatchling editables
+$(PIP) install -q -c constraints.txt hatchling
 $(PIP) install -q -c constraints.txt --no-build-isolation -e '$(1)'
 endef
 

@@ -1,0 +1,164 @@
+"""The composition root: the only module that imports every layer and wires them together."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import asyncpg
+import structlog
+from aiohttp import web
+
+from server.agents import Agent
+from server.config import Settings
+from server.lookup.accounts import NearCache
+from server.lookup.ring import Ring
+from server.payments.desk import PaymentDesk
+from server.protocols import load
+from server.sealing import FileSealer
+from server.storage import catalogue
+from server.storage.agents import CHANGED, agents
+from server.storage.ledger import PostgresLedger
+from server.supervisor import Ready
+from server.transport.answer import Answering
+from server.transport.http import ProtocolDoor, observe
+from server.transport.limits import Rates
+from server.transport.operate import Operate
+
+_log = structlog.get_logger("app")
+_ROOT = Path(__file__).resolve().parent.parent
+_AGENTS_REREAD_SECONDS = 30.0
+
+
+class AgentBook:
+    """The agents as PostgreSQL has them; read anew when somebody notifies, and now and then."""
+
+    def __init__(self, dsn: str, sealer: FileSealer) -> None:
+        self._dsn = dsn
+        self._sealer = sealer
+        self._agents: Mapping[str, Agent] = {}
+        self._changed = asyncio.Event()
+
+    def current(self) -> Mapping[str, Agent]:
+        """As read last."""
+        return self._agents
+
+    async def read(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+        """Read all of them."""
+        self._agents = await agents(connection, self._sealer)
+
+    async def follow(self) -> None:
+        """Keep up with changes until cancelled; a lost connection is opened again."""
+        while True:
+            try:
+                connection = await asyncpg.connect(self._dsn, timeout=10)
+            except (OSError, TimeoutError, asyncpg.PostgresError):
+                await asyncio.sleep(1)
+                continue
+            try:
+                await connection.add_listener(CHANGED, lambda *_: self._changed.set())
+                while True:
+                    await self.read(connection)
+                    self._changed.clear()
+                    await self._wait()
+            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(1)
+            finally:
+                connection.terminate()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_AGENTS_REREAD_SECONDS):
+                await self._changed.wait()
+        except TimeoutError:
+            return
+
+
+def run_worker(
+    settings: Settings, listener: socket.socket, ring: Ring, index: int, ready: Ready
+) -> None:
+    """The body of a worker process: serves `listener` until SIGTERM."""
+    import uvloop
+
+    uvloop.run(_work(settings, listener, ring, index, ready))
+
+
+async def _work(
+    settings: Settings, listener: socket.socket, ring: Ring, index: int, ready: Ready
+) -> None:
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    async with AsyncExitStack() as stack:
+        application = await _application(settings, ring, index, stack)
+        runner = web.AppRunner(
+            application,
+            access_log=None,
+            keepalive_timeout=settings.idle_timeout_seconds,
+            max_line_size=settings.header_bytes_max,
+            max_field_size=settings.header_bytes_max,
+            shutdown_timeout=settings.drain_timeout_seconds - 1,
+        )
+        await runner.setup()
+        stack.push_async_callback(runner.cleanup)
+        await web.SockSite(runner, listener.dup()).start()
+        ready()
+        await stopping.wait()
+
+
+async def _application(
+    settings: Settings, ring: Ring, index: int, stack: AsyncExitStack
+) -> web.Application:
+    pool = await asyncpg.create_pool(
+        settings.dsn, min_size=2, max_size=settings.database_connections_max, timeout=10
+    )
+    stack.push_async_callback(pool.close)
+    sealer = FileSealer.from_text(settings.installation_key)
+    async with pool.acquire() as connection:
+        services = await catalogue.services(connection)
+        book = AgentBook(settings.dsn, sealer)
+        await book.read(connection)
+    follow = asyncio.create_task(book.follow())
+    stack.callback(follow.cancel)
+    near_cache = NearCache(
+        redis_url=settings.redis_url,
+        pool=pool,
+        services={s.id: (s.code, s.name, s.unit) for s in services.values()},
+        ring=ring,
+        index=index,
+        entries_max=settings.near_cache_entries_max,
+    )
+    await near_cache.start()
+    stack.push_async_callback(near_cache.stop)
+    ledger = PostgresLedger(pool, {s.code: s.id for s in services.values()}, sealer)
+    stack.push_async_callback(ledger.finish)
+    desk = PaymentDesk(near_cache, ledger, lambda: dt.datetime.now(dt.UTC))
+    rates = Rates(time.monotonic)
+    answering = Answering(desk, rates, near_cache.claim, observe)
+    application = web.Application(client_max_size=settings.body_bytes_max)
+    door = ProtocolDoor(book.current, load(), answering, settings.request_timeout_seconds)
+    application.add_routes(door.routes())
+    application.add_routes(Operate(pool, near_cache).routes())
+    _add_pages(application, desk, book, rates)
+    return application
+
+
+def _add_pages(
+    application: web.Application, desk: PaymentDesk, book: AgentBook, rates: Rates
+) -> None:
+    for name in ("ui_kit", "kiosk", "office"):
+        folder = _static_folder(name if name == "ui_kit" else f"{name}_ui")
+        if folder.is_dir():
+            application.router.add_static(f"/{name}/", folder)
+
+
+def _static_folder(name: str) -> Path:
+    """Pages stand beside the package in a checkout, inside it in an installed wheel."""
+    packed = Path(__file__).with_name("_static") / name
+    return packed if packed.is_dir() else _ROOT / name

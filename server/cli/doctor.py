@@ -1,0 +1,120 @@
+"""`kvitok doctor`: is everything as it must be, and do the books add up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, dataclass
+
+import asyncpg
+import redis.asyncio
+import redis.exceptions
+import typer
+
+from server.cli.context import (
+    EXIT_NO,
+    DataOption,
+    JsonOption,
+    find_servers,
+    print_json,
+    run,
+    said,
+    with_connection,
+)
+from server.config import Settings
+from server.storage.migrate import SCHEMA
+from server.storage.proof import default_partition_rows, differences
+
+_MONTHS_AHEAD_MIN = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One answer of the doctor."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
+    """Exit code 1 when anything is wrong; the ledger proof names the accounts."""
+    checks = run(_examine(find_servers(data)))
+    ok = all(check.ok for check in checks)
+    if as_json:
+        print_json({"ok": ok, "checks": [asdict(check) for check in checks]})
+    else:
+        for check in checks:
+            typer.echo(f"{'✓' if check.ok else '✗'} {check.name}: {check.detail}")
+    raise typer.Exit(0 if ok else EXIT_NO)
+
+
+async def _examine(settings: Settings) -> list[Check]:
+    checks = await with_connection(settings, _examine_postgres)
+    checks.append(await _examine_redis(settings.redis_url))
+    return checks
+
+
+Connection = asyncpg.Connection[asyncpg.Record]
+
+
+async def _examine_postgres(connection: Connection) -> list[Check]:
+    examine: tuple[Callable[[Connection], Awaitable[Check]], ...] = (
+        _migrations,
+        _partitions,
+        _slot,
+        _ledger,
+    )
+    return [await each(connection) for each in examine]
+
+
+async def _migrations(connection: Connection) -> Check:
+    rows = await connection.fetch("select version from public.schema_migrations")
+    missing = {file.stem for file in SCHEMA.glob("*.sql")} - {row["version"] for row in rows}
+    return Check("migrations", not missing, ", ".join(sorted(missing)) or "all applied")
+
+
+async def _partitions(connection: Connection) -> Check:
+    strays = {k: v for k, v in (await default_partition_rows(connection)).items() if v}
+    ahead = await connection.fetchval(
+        "select to_regclass(format('ledger.payment_%s', to_char(current_date"
+        f" + interval '{_MONTHS_AHEAD_MIN} months', 'YYYY_MM'))) is not null"
+    )
+    detail = "; ".join(f"{name}: {count} rows" for name, count in strays.items())
+    return Check("partitions", ahead and not strays, detail or ("ready" if ahead else "too few"))
+
+
+async def _slot(connection: Connection) -> Check:
+    row = await connection.fetchrow(
+        "select active, wal_status, pg_wal_lsn_diff(pg_current_wal_lsn(), confirmed_flush_lsn)"
+        " as behind from pg_replication_slots where slot_name = 'kvitok_sync'"
+    )
+    if row is None:
+        return Check("sync slot", False, "there is none")
+    usable = row["active"] and row["wal_status"] in ("reserved", "extended")
+    return Check("sync slot", usable, f"{row['wal_status']}, {row['behind']} bytes behind")
+
+
+async def _ledger(connection: Connection) -> Check:
+    found = await differences(connection)
+    detail = "; ".join(
+        f"account {each.account}: {each.what} lane {each.lane}, entries {each.entries}"
+        for each in found
+    )
+    return Check("ledger", not found, detail or "every balance is what its entries add up to")
+
+
+async def _examine_redis(url: str) -> Check:
+    client = redis.asyncio.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5)
+    try:
+        policy = (await client.config_get("maxmemory-policy"))["maxmemory-policy"]
+        complete = await client.exists("a:~complete")
+        beat = await client.exists("a:~beat")
+    except (redis.exceptions.RedisError, asyncio.TimeoutError, OSError) as error:
+        return Check("redis", False, repr(error))
+    finally:
+        await client.aclose()
+    if policy != "noeviction":
+        return Check("redis", False, f"maxmemory-policy is {policy}, must be noeviction")
+    detail = said("complete", "снимки полны") if complete and beat else "snapshots are not complete"
+    return Check("redis", bool(complete and beat), detail)

@@ -1,0 +1,124 @@
+"""`kvitok demo`, `kvitok serve`, `kvitok dsn`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from server.cli.context import (
+    EXIT_UNREACHABLE,
+    EXIT_USAGE,
+    RUN_FILE,
+    DataOption,
+    Running,
+    find_servers,
+    run,
+    said,
+    stop,
+)
+from server.config import Settings, read_settings
+
+_ACCOUNTS = 10_000
+
+PortOption = Annotated[int, typer.Option("--port", min=0, max=65535, help=said("port", "порт"))]
+WorkersOption = Annotated[
+    int, typer.Option("--workers", min=1, max=64, help=said("worker processes", "процессы"))
+]
+
+
+def demo(
+    port: PortOption = 8080,
+    data: Annotated[
+        Path, typer.Option("--data", help=said("directory for all data", "папка для данных"))
+    ] = Path("var/demo"),
+    accounts: Annotated[
+        int,
+        typer.Option("--accounts", min=0, max=10_000_000, help=said("accounts", "лицевые счета")),
+    ] = _ACCOUNTS,
+    workers: WorkersOption = 1,
+) -> None:
+    """Start everything on this machine with the demo town; for trying, not for money."""
+    from server.embedded import EmbeddedError, EmbeddedPostgres, EmbeddedValkey
+    from server.sealing import key_file
+
+    data.mkdir(parents=True, exist_ok=True)
+    data = data.resolve()
+    postgres = EmbeddedPostgres(data / "postgres")
+    valkey = EmbeddedValkey(data / "valkey")
+    try:
+        postgres.start()
+        valkey.start()
+        settings = read_settings(
+            dsn=postgres.dsn,
+            redis_url=valkey.url,
+            installation_key=key_file(data / "installation.key"),
+            port=port,
+            workers=workers,
+            demo=True,
+        )
+        run(_build(settings, accounts))
+        running = Running(postgres.dsn, valkey.url, port, os.getpid())
+        raise typer.Exit(_supervise(settings, lambda bound: _announce(running, data, bound)))
+    except EmbeddedError as error:
+        stop(EXIT_UNREACHABLE, str(error))
+    finally:
+        (data / RUN_FILE).unlink(missing_ok=True)
+        valkey.stop()
+        postgres.stop()
+
+
+def serve(port: PortOption = 8080, workers: WorkersOption = 1) -> None:
+    """Serve with PostgreSQL and Redis from the environment (production)."""
+    from server.storage.migrate import migrate
+
+    settings = read_settings(port=port, workers=workers)
+    for name in ("dsn", "redis_url", "installation_key"):
+        if not getattr(settings, name):
+            variable = f"KVITOK_{name.upper()}"
+            stop(EXIT_USAGE, said(f"set {variable}", f"задайте {variable}"))
+    run(migrate(settings.dsn))
+    raise typer.Exit(_supervise(settings, _ready_line))
+
+
+def dsn(
+    data: DataOption = None,
+    redis: Annotated[
+        bool, typer.Option("--redis", help=said("Valkey URL", "адрес Valkey"))
+    ] = False,
+) -> None:
+    """Print where the running demo's PostgreSQL (or Valkey) is."""
+    settings = find_servers(data or Path("var/demo"))
+    typer.echo(settings.redis_url if redis else settings.dsn)
+
+
+async def _build(settings: Settings, accounts: int) -> None:
+    from server.demo import build_demo
+
+    await build_demo(settings, accounts, _progress)
+
+
+def _progress(done: int, total: int, what: str) -> None:
+    import sys
+
+    if sys.stderr.isatty():
+        sys.stderr.write(f"\r{what}: {done}/{total}   ")
+        sys.stderr.flush()
+
+
+def _supervise(settings: Settings, on_ready: Callable[[int], None]) -> int:
+    from server.processes import supervise
+
+    return supervise(settings, on_ready)
+
+
+def _announce(running: Running, data: Path, port: int) -> None:
+    Running(running.dsn, running.redis_url, port, running.pid).write(data)
+    _ready_line(port)
+
+
+def _ready_line(port: int) -> None:
+    typer.echo(f"kvitok: ready http://127.0.0.1:{port}")

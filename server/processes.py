@@ -1,0 +1,50 @@
+"""Which processes a server consists of: workers on one inherited socket, and the sync."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable
+from functools import partial
+
+from server.config import Settings
+from server.lookup.ring import Ring
+from server.supervisor import Body, Ready, Supervisor, listen
+
+
+def supervise(settings: Settings, on_ready: Callable[[int], None]) -> int:
+    """Serve until a signal; `on_ready` is told the port. Returns the exit code."""
+    # prometheus_client looks for this when it is imported, which the workers do after the fork.
+    directory = tempfile.mkdtemp(prefix="kvitok-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+    listener = listen(settings.host, settings.port)
+    ring = Ring.create(settings.workers)
+    bodies: dict[str, Body] = {"sync": partial(_sync, settings)}
+    for index in range(settings.workers):
+        bodies[f"worker-{index}"] = partial(_worker, settings, listener, ring, index)
+    try:
+        return Supervisor(
+            bodies,
+            on_ready=lambda: on_ready(listener.getsockname()[1]),
+            drain_timeout_seconds=settings.drain_timeout_seconds,
+        ).run()
+    finally:
+        listener.close()
+        shutil.rmtree(directory, ignore_errors=True)
+
+
+def _worker(
+    settings: Settings, listener: socket.socket, ring: Ring, index: int, ready: Ready
+) -> None:
+    from server.app import run_worker
+
+    run_worker(settings, listener, ring, index, ready)
+
+
+def _sync(settings: Settings, ready: Ready) -> None:
+    from server.lookup.sync import run_sync
+
+    asyncio.run(run_sync(settings.dsn, settings.redis_url, ready))

@@ -1,0 +1,1 @@
+"""Paynet's ProviderWebService over SOAP; see README.md."""

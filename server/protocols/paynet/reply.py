@@ -1,0 +1,135 @@
+"""Paynet results as markup: the common head and, for each operation, its own tail.
+
+Every tail has all elements that the XSD demands, in refusals too.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable
+from zoneinfo import ZoneInfo
+
+from server.accounts import AccountView, Meter
+from server.agents import Agent
+from server.messages import Payment, ReadingResult
+from server.protocols import Code, Operation
+from server.protocols.paynet.codes import NO_STATE, NO_TRANSACTION, OK, STATES, TABLE
+from server.protocols.paynet.settings import ACCOUNT_KEY, METER_PREFIX
+from server.protocols.xml import element, escape
+
+_NAMESPACE = "http://uws.provider.com/"
+
+
+def result(operation: str, code: Code, moment: str, tail: str) -> str:
+    """A `<Operation>Result`; its root is qualified, its children are not."""
+    return (
+        f'<u:{operation}Result xmlns:u="{_NAMESPACE}">'
+        f"<errorMsg>{escape(code.text)}</errorMsg><status>{code.code}</status>"
+        f"<timeStamp>{moment}</timeStamp>{tail}</u:{operation}Result>"
+    )
+
+
+def local(moment: dt.datetime, agent: Agent) -> str:
+    """xs:dateTime in the agent's zone, with milliseconds and the offset."""
+    return moment.astimezone(ZoneInfo(agent.zone)).isoformat(timespec="milliseconds")
+
+
+def information(view: AccountView, agent: Agent) -> str:
+    """What an account owes, as parameters. Depends on nothing else, so it may be cached."""
+    return "".join(
+        (
+            _parameter("balance", str(view.debt.kopecks)),
+            _parameter("name", view.holder),
+            _parameter("address", view.address),
+            *(_parameter(f"debt_{due.service}", str(due.debt.kopecks)) for due in view.services),
+            *(_meter(meter, METER_PREFIX.of(agent)) for meter in view.meters),
+        )
+    )
+
+
+def _meter(meter: Meter, prefix: str) -> str:
+    """Two parameters whose keys are no reading's key, lest an agent's echo become a reading."""
+    if not prefix:
+        return ""
+    last = "" if meter.last_reading is None else _thousandths(meter.last_reading)
+    return _parameter(
+        f"info_{prefix}{meter.meter}", f"{meter.service_name}, {meter.unit}"
+    ) + _parameter(f"last_{prefix}{meter.meter}", last)
+
+
+def performed(payment: Payment, agent: Agent) -> str:
+    """A payment: the account for the receipt, what became of the readings, our number."""
+    return "".join(
+        (
+            _parameter(ACCOUNT_KEY.of(agent), payment.account),
+            *(_reading(reading, METER_PREFIX.of(agent)) for reading in payment.readings),
+            _transaction(payment.payment_id),
+        )
+    )
+
+
+def _reading(reading: ReadingResult, prefix: str) -> str:
+    code = OK if reading.refusal is None else TABLE[Operation.PAY, reading.refusal]
+    return _parameter(f"{prefix}{reading.meter}", code.text)
+
+
+def checked(payment: Payment) -> str:
+    """The state of a payment."""
+    return _transaction(payment.payment_id) + _state(payment) + _state_error(OK)
+
+
+def cancelled(payment: Payment) -> str:
+    """The state of a payment that was to be cancelled."""
+    return _state(payment)
+
+
+def statement(payments: Iterable[Payment], agent: Agent, ids_only: bool) -> str:
+    """The agent's payments, in full or only their ids."""
+    if ids_only:
+        return "".join(
+            f"<statements>{element('transactionId', payment.agent_payment_id)}</statements>"
+            for payment in payments
+        )
+    return "".join(
+        f"<statements><amount>{payment.amount.kopecks}</amount>{_transaction(payment.payment_id)}"
+        f"{element('transactionId', payment.agent_payment_id)}"
+        f"<transactionTime>{local(payment.paid_at, agent)}</transactionTime></statements>"
+        for payment in payments
+    )
+
+
+def refused(operation: Operation, payment: Payment | None) -> str:
+    """The tail of a refusal; `payment` only when the refusal speaks of that payment's own state."""
+    match operation:
+        case Operation.PAY:
+            return _transaction(payment.payment_id if payment else NO_TRANSACTION)
+        case Operation.CANCEL:
+            return _state(payment)
+        case Operation.STATUS:
+            number = payment.payment_id if payment else NO_TRANSACTION
+            return _transaction(number) + _state(payment) + _state_error(Code(OK.code, ""))
+        case _:
+            return ""
+
+
+def _state(payment: Payment | None) -> str:
+    return element("transactionState", STATES[payment.state] if payment else NO_STATE)
+
+
+def _state_error(code: Code) -> str:
+    status = element("transactionStateErrorStatus", code.code)
+    return status + element("transactionStateErrorMsg", code.text)
+
+
+def _transaction(number: int) -> str:
+    return f"<providerTrnId>{number}</providerTrnId>"
+
+
+def _parameter(key: str, value: str) -> str:
+    inside = element("paramKey", key) + element("paramValue", value)
+    return f"<parameters>{inside}</parameters>"
+
+
+def _thousandths(value: int) -> str:
+    whole, rest = divmod(value, 1000)
+    return f"{whole}.{rest:03d}"

@@ -93,9 +93,11 @@ create trigger accounts_changed after update on billing.accounts
 -- Billing's one door: groups the new charges by account, locks the billed rows in account order
 -- (two runs cannot deadlock), adds, raises versions. An unknown account or service fails it all.
 create function ledger.charges_added() returns trigger
-language plpgsql security definer set search_path = pg_catalog as $$
+language plpgsql security definer set search_path = pg_catalog set work_mem = '128MB' as $$
 declare
   unknown text;
+  asked bigint;
+  changed bigint;
 begin
   select n.service into unknown from (select distinct service from added) n
    where not exists (select from billing.services s where s.code = n.service) limit 1;
@@ -104,23 +106,32 @@ begin
   end if;
   perform from ledger.account_billed b
     where b.account in (select account from added) order by b.account for update;
-  with delta as materialized (
-    select n.account, s.id as service, sum(n.amount_kopecks)::bigint as amount
-      from added n join billing.services s on s.code = n.service group by n.account, s.id
-  ), per as (
+  with per as materialized (
     select account, array_agg(service order by service) as services,
            array_agg(amount order by service) as amounts
-      from delta group by account
+      from (select n.account, s.id as service, sum(n.amount_kopecks)::bigint as amount
+              from added n join billing.services s on s.code = n.service
+             group by n.account, s.id) delta
+     group by account
+  ), lanes as (
+    update ledger.account_billed b
+       set version = b.version + 1,
+           -- A monthly run charges the services that the account has: sums are added in place.
+           (services, charged) = (
+             select b.services, array_agg(u.old + u.more)
+               from unnest(b.charged, per.amounts) as u(old, more) where b.services = per.services
+             having count(*) > 0
+             union all
+             select s.services, s.amounts
+               from ledger.add(b.services, b.charged, per.services, per.amounts) as s
+              where b.services <> per.services)
+      from per where b.account = per.account
+    returning 1
   )
-  update ledger.account_billed b
-     set version = b.version + 1,
-         (services, charged) =
-           (select s.services, s.amounts
-              from ledger.add(b.services, b.charged, per.services, per.amounts) as s)
-    from per where b.account = per.account;
-  select n.account into unknown from (select distinct account from added) n
-   where not exists (select from ledger.account_billed b where b.account = n.account) limit 1;
-  if unknown is not null then
+  select (select count(*) from per), (select count(*) from lanes) into asked, changed;
+  if asked <> changed then
+    select n.account into unknown from added n
+     where not exists (select from ledger.account_billed b where b.account = n.account) limit 1;
     raise exception 'unknown account %', unknown using errcode = 'foreign_key_violation';
   end if;
   return null;

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import pkgutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
@@ -145,10 +145,19 @@ UNAVAILABLE = Response(b"", "text/plain", status=503)
 """TRY_LATER for protocols without a repeatable code: the network sees a failed exchange."""
 
 
-def setting_faults(codec: Codec, settings: Mapping[str, str]) -> tuple[str, ...]:
-    """What is wrong with an agent's settings for this protocol, a sentence each."""
+def setting_faults(
+    codec: Codec, settings: Mapping[str, str], others: Collection[str] = ()
+) -> tuple[str, ...]:
+    """What is wrong with an agent's settings for this protocol, a sentence each.
+
+    `others` are names that something else than the protocol understands.
+    """
     known = {setting.name: setting for setting in codec.settings}
-    unknown = [f"{codec.name} has no setting {name}" for name in settings if name not in known]
+    unknown = [
+        f"{codec.name} has no setting {name}"
+        for name in settings
+        if name not in known and name not in others
+    ]
     wrong = [
         f"{codec.name}: {name} = {value!r} is none of {', '.join(known[name].choices)}"
         for name, value in settings.items()

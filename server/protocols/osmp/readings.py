@@ -35,5 +35,4 @@ def _reading(name: str, text: str) -> Reading:
     match = _READING.fullmatch(text)
     if match is None:
         raise Refused(Refusal.MALFORMED, f"not a reading: {text[:60]!r}", name)
-    thousandths = (match[3] or "").ljust(3, "0")
-    return Reading(match[1], int(match[2]) * 1000 + int(thousandths))
+    return Reading(match[1], int(match[2]) * 1000 + int(f"{match[3] or '':0<3}"))

@@ -59,7 +59,7 @@ def read(request: Request, encoding: str = "utf-8", *, fold_case: bool = False) 
         encoded_name, _, value = piece.partition("=")
         # A name outside ASCII is no protocol's and only has to stay different from all others.
         name = _decoded(encoded_name, "latin-1")
-        if fold_case and name.isascii():
+        if fold_case:
             name = name.lower()
         if name in values:
             repeated.add(name)

@@ -1,11 +1,15 @@
-"""What the whole suite shares: hypothesis's profile, Chromium, and a word on what was left out."""
+"""What the whole suite shares: hypothesis's profile, servers, Chromium, what was left out."""
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import pytest
+import redis
 from hypothesis import settings
+
+from server.embedded import EmbeddedPostgres, EmbeddedValkey
+from tests.servers import FAST_SETTINGS, TestDatabases, short_directory
 
 # Two cores shared with PostgreSQL, Valkey and a browser: a slow example is no failure.
 settings.register_profile("kvitok", deadline=None)
@@ -30,6 +34,68 @@ def chromium() -> str:
     path = chromium_path()
     assert path is not None, "no Chromium; install it, or run make test, which leaves these out"
     return path
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[EmbeddedPostgres]:
+    """The PostgreSQL of this run; a test that stops or kills one takes `own_postgres`."""
+    with short_directory() as directory:
+        server = EmbeddedPostgres(directory / "pg", settings=FAST_SETTINGS)
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def valkey_server() -> Iterator[EmbeddedValkey]:
+    """The Valkey of this run; a test that stops or kills one takes `own_valkey`."""
+    with short_directory() as directory:
+        server = EmbeddedValkey(directory / "valkey")
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def databases(postgres_server: EmbeddedPostgres) -> TestDatabases:
+    """For a test that needs more than one database; it drops what it makes."""
+    return TestDatabases(postgres_server)
+
+
+@pytest.fixture
+def database_dsn(databases: TestDatabases) -> Iterator[str]:
+    """DSN of a database of the test's own, with the schema and no rows."""
+    dsn = databases.make()
+    yield dsn
+    databases.drop(dsn)
+
+
+@pytest.fixture
+def valkey_url(valkey_server: EmbeddedValkey) -> str:
+    """URL of the run's Valkey, emptied."""
+    with redis.Redis.from_url(valkey_server.url) as client:
+        client.flushall()
+    return valkey_server.url
+
+
+@pytest.fixture
+def own_postgres() -> Iterator[EmbeddedPostgres]:
+    """A PostgreSQL of the test's own, running, without our schema: to stop, kill, restart."""
+    with short_directory() as directory:
+        server = EmbeddedPostgres(directory / "pg", settings=FAST_SETTINGS)
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def own_valkey() -> Iterator[EmbeddedValkey]:
+    """A Valkey of the test's own, running: to stop, kill, restart."""
+    with short_directory() as directory:
+        server = EmbeddedValkey(directory / "valkey")
+        server.start()
+        yield server
+        server.stop()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

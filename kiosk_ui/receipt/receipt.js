@@ -1,0 +1,81 @@
+// The receipt: what was paid, for what, under which number, and a code to take it home.
+import { html } from "../../ui_kit/html.js";
+import { Icon } from "../../ui_kit/components/icon.js";
+import { Money } from "../../ui_kit/components/money.js";
+import { Rows, Slip } from "../../ui_kit/components/slip.js";
+import { formatTime } from "../../ui_kit/dates.js";
+import { groupThousands } from "../../ui_kit/money.js";
+import { Screen } from "../frame/frame.js";
+import { useLandscape, useTimeout } from "../frame/hooks.js";
+import { grouped } from "../groups.js";
+import { RECEIPT_SECONDS } from "../settings.js";
+import { t } from "../words.js";
+import { spread } from "./spread.js";
+
+const REASONS = ["READING_IMPLAUSIBLE", "READING_PERIOD_CLOSED", "METER_NOT_FOUND"];
+
+export function ReceiptScreen({ kiosk }) {
+  const { entry } = kiosk.visit;
+  const payment = entry.outcome;
+  useTimeout(RECEIPT_SECONDS, kiosk.leave, entry.agent_payment_id);
+  return html`<${Screen} kiosk=${{ ...kiosk, onFinish: kiosk.farewell }} name="receipt"
+    title=${html`<span class="done"><${Icon} name="check" size="1em" />${t("receipt.title")}</span>`}
+    tone="safe"
+    say=${html`<${Slip} parts=${[
+      html`<p class="hero__sum"><${Money} kopecks=${payment.amount_kopecks} size="hero" /></p>
+        <${Rows} rows=${facts(payment.receipt)} />`,
+      html`<${Parts} entry=${entry} payment=${payment} />`,
+      entry.readings.length > 0 && html`<${ReadingRows} entry=${entry} payment=${payment} />`,
+    ]} />`}
+    hands=${html`<${Code} payment=${payment} />`}
+    main=${{ label: t("receipt.main"), onPress: kiosk.farewell }} />`;
+}
+
+const facts = (receipt) => [
+  { name: t("receipt.account"), value: grouped(receipt.account) },
+  { name: t("receipt.number"), value: groupThousands(String(receipt.payment_id)) },
+  { name: t("receipt.date"), value: formatTime(receipt.recorded_at) },
+];
+
+// What does not fit is added up in a last row, so that the parts always make the whole.
+function Parts({ entry, payment }) {
+  const fit = useLandscape() ? 3 : 5;
+  const parts = spread(payment.amount_kopecks, entry.services);
+  const shown = parts.length > fit ? parts.slice(0, fit - 1) : parts;
+  const rest = parts.slice(shown.length);
+  const rows = shown.map(({ name, kopecks }) => row(name ?? t("receipt.advance"), kopecks));
+  if (rest.length)
+    rows.push(row(t("receipt.others", { n: rest.length }), rest.reduce((sum, each) => sum + each.kopecks, 0)));
+  return html`<h2 class="slip__title">${t("receipt.services")}</h2><${Rows} rows=${rows} />`;
+}
+
+const row = (name, kopecks) => ({ name, value: html`<${Money} kopecks=${kopecks} size="row" />` });
+
+function ReadingRows({ entry, payment }) {
+  const results = new Map(payment.readings.map((each) => [each.meter, each]));
+  return html`<${Rows} rows=${entry.readings.map((given) => ({
+    name: given.service_name,
+    value: readingText(given, results.get(given.meter)),
+  }))} />`;
+}
+
+function readingText({ reading, unit }, result) {
+  const shown = { reading: groupThousands(reading), unit };
+  if (result?.accepted) return t("receipt.reading.taken", shown);
+  const known = REASONS.includes(result?.reason) ? result.reason : "OTHER";
+  return html`<span class="not-taken">${t("receipt.reading.refused", {
+    ...shown,
+    reason: t(`receipt.reason.${known}`),
+  })}</span>`;
+}
+
+function Code({ payment }) {
+  const id = encodeURIComponent(payment.agent_payment_id);
+  return html`<section class="qr">
+    <img class="qr__picture" src=${`/api/v1/kiosk/payments/${id}/qr.svg`} alt=${payment.receipt.qr} />
+    <div>
+      <h2 class="qr__title">${t("receipt.qr")}</h2>
+      <p class="qr__text">${t("receipt.qr.text")}</p>
+    </div>
+  </section>`;
+}

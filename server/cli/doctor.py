@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from typing import TypeAlias
 
 import asyncpg
 import redis.asyncio
@@ -55,7 +56,7 @@ async def _examine(settings: Settings) -> list[Check]:
     return checks
 
 
-Connection = asyncpg.Connection[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 async def _examine_postgres(connection: Connection) -> list[Check]:

@@ -49,9 +49,10 @@ create function ledger.add(services smallint[], amounts bigint[],
                            more_services smallint[], more_amounts bigint[]) returns ledger.sums
 language sql immutable parallel safe as $$
   select case when services = more_services
-    then (select row(services, array_agg(a + b order by place))::ledger.sums
+    then (select row(services, coalesce(array_agg(a + b order by place), '{}'))::ledger.sums
             from unnest(amounts, more_amounts) with ordinality as u(a, b, place))
-    else (select row(array_agg(service order by service), array_agg(amount order by service))::ledger.sums
+    else (select row(array_agg(service order by service),
+                     array_agg(amount order by service))::ledger.sums
             from (select service, sum(amount)::bigint as amount
                     from (select * from unnest(services, amounts)
                           union all select * from unnest(more_services, more_amounts)) as u(service, amount)

@@ -69,10 +69,21 @@ _REFUSALS = {
     Refusal.TRY_LATER: Code("102", "Временная ошибка, повторите запрос позже"),
 }
 
+# Texts of faults, where nothing of an operation could be read.
+_UNREADABLE = {
+    Refusal.MALFORMED: Code("411", "Запрос не является документом SOAP"),
+}
+
 TABLE: CodeTable = {
-    (operation, refusal): code
-    for operation in (*OPERATIONS.values(), Operation.UNKNOWN)
-    for refusal, code in _REFUSALS.items()
+    **{
+        (operation, refusal): code
+        for operation in OPERATIONS.values()
+        for refusal, code in _REFUSALS.items()
+    },
+    **{
+        (Operation.UNKNOWN, refusal): _UNREADABLE.get(refusal, code)
+        for refusal, code in _REFUSALS.items()
+    },
 }
 
 _CONFLICT_OF_ACCOUNT = "302"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.resources import files
 
 from lxml import etree
@@ -19,9 +20,12 @@ from server.protocols.paynet.settings import ACCOUNT_KEY, METER_PREFIX, TERMINAL
 from server.refusals import Refusal, Refused
 
 REASON_LENGTH_MAX = 250
+# Far above what a service has, far below what a body of the largest size could hold.
+CHILDREN_MAX = 200
+# A request is read by verify, decode and encode; those between its decoding and its answer are few.
+_READ_MAX = 64
 
 _ARGUMENTS = "Arguments"
-_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _REASON_KEYS = ("cancel_reason_code", "cancel_reason_note")
 _DATES = frozenset({"transactionTime", "dateFrom", "dateTo"})
 _STRICT = etree.XMLSchema(xml.parse(files(__package__).joinpath("strict.xsd").read_bytes()))
@@ -67,6 +71,8 @@ class Call:
     fields: tuple[tuple[str, str], ...]
     parameters: tuple[tuple[str, str], ...]
     """(paramKey, paramValue) in the order sent."""
+    whole: bool
+    """Whether all children were read, none being beyond CHILDREN_MAX."""
 
     def first(self, name: str) -> str:
         """The first field of this name; empty when there is none."""
@@ -77,30 +83,29 @@ def read(request: Request) -> Call:
     """The call in a request, its operation perhaps unknown. Raises Refused(MALFORMED)."""
     if request.method != "POST":
         raise Refused(Refusal.MALFORMED, f"the method {request.method[:20]!r}")
-    envelope = soap.read(request.body)
+    return _read(request.body, soap.action(request.headers))
+
+
+@lru_cache(_READ_MAX)
+def _read(body: bytes, action: str) -> Call:
+    envelope = soap.read(body)
     root = soap.local_name(envelope.content)
     name = root.removesuffix(_ARGUMENTS)
-    known = root.endswith(_ARGUMENTS) and name in OPERATIONS
-    children = list(envelope.content)
+    if not root.endswith(_ARGUMENTS) or name not in OPERATIONS:
+        name = ""
+    children = [(soap.local_name(child), child) for child in envelope.content[: CHILDREN_MAX + 1]]
     return Call(
         version=envelope.version,
-        operation=OPERATIONS[name] if known else Operation.UNKNOWN,
-        name=name if known else _named_by_action(request),
-        fields=tuple(
-            (soap.local_name(child), _text(child))
-            for child in children
-            if soap.local_name(child) != "parameters"
-        ),
-        parameters=tuple(
-            _parameter(child)
-            for child in children
-            if soap.local_name(child) == "parameters" and child.get(_NIL) not in ("true", "1")
-        ),
+        operation=OPERATIONS.get(name, Operation.UNKNOWN),
+        name=name or _operation_of(action),
+        fields=tuple((name, _text(child)) for name, child in children if name != "parameters"),
+        parameters=tuple(_parameter(child) for name, child in children if name == "parameters"),
+        whole=len(envelope.content) <= CHILDREN_MAX,
     )
 
 
-def _named_by_action(request: Request) -> str:
-    name = soap.action(request.headers).removeprefix("urn:")
+def _operation_of(action: str) -> str:
+    name = action.removeprefix("urn:")
     return name if name in OPERATIONS else ""
 
 
@@ -118,6 +123,8 @@ def validated(call: Call, agent: Agent) -> etree._Element:
     """The call in the form of strict.xsd. Raises Refused, with the part at fault as its field."""
     if call.operation is Operation.UNKNOWN:
         raise Refused(Refusal.UNKNOWN_OPERATION, "no such operation")
+    if not call.whole:
+        raise Refused(Refusal.MALFORMED, f"more than {CHILDREN_MAX} elements")
     strict = etree.Element(call.name)
     for name in _SHAPES[call.operation]:
         for text, attributes in _sources(name, call, agent):
@@ -167,11 +174,12 @@ def _plain(name: str, text: str) -> str:
 def _violation(strict: etree._Element) -> Refused:
     """The first violation of the schema. A missing or repeated element is MALFORMED."""
     error = _STRICT.error_log[0]
-    detail = error.message[:200]
     if error.type_name == "SCHEMAV_ELEMENT_CONTENT":
-        return Refused(Refusal.MALFORMED, detail)
+        return Refused(Refusal.MALFORMED, error.message[:200])
     found = strict.xpath(error.path or "")
     element = found[0] if isinstance(found, list) and found else strict
     assert isinstance(element, etree._Element)
     name = str(element.tag)
+    # The message quotes the value, which may be a password: it must not reach a log.
+    detail = f"{name}: {error.type_name}"
     return Refused(_VIOLATIONS.get(name, Refusal.MALFORMED), detail, element.get("key", name))

@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 import asyncpg
@@ -24,7 +25,9 @@ from server.protocols import load
 from server.sealing import FileSealer
 from server.storage import catalogue
 from server.storage.agents import CHANGED, agents
+from server.storage.connection import Connection
 from server.storage.ledger import PostgresLedger
+from server.storage.replay import claim
 from server.supervisor import Ready
 from server.transport.answer import Answering
 from server.transport.http import ProtocolDoor, observe
@@ -49,7 +52,7 @@ class AgentBook:
         """As read last."""
         return self._agents
 
-    async def read(self, connection: asyncpg.Connection[asyncpg.Record]) -> None:
+    async def read(self, connection: Connection) -> None:
         """Read all of them."""
         self._agents = await agents(connection, self._sealer)
 
@@ -140,7 +143,7 @@ async def _application(
     stack.push_async_callback(ledger.finish)
     desk = PaymentDesk(near_cache, ledger, lambda: dt.datetime.now(dt.UTC))
     rates = Rates(time.monotonic)
-    answering = Answering(desk, rates, near_cache.claim, observe)
+    answering = Answering(desk, rates, partial(claim, pool), observe)
     application = web.Application(client_max_size=settings.body_bytes_max)
     door = ProtocolDoor(book.current, load(), answering, settings.request_timeout_seconds)
     application.add_routes(door.routes())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from typing import TypeAlias
@@ -111,7 +110,7 @@ async def _examine_redis(url: str) -> Check:
         policy = (await client.config_get("maxmemory-policy"))["maxmemory-policy"]
         complete = await client.exists("a:~complete")
         beat = await client.exists("a:~beat")
-    except (redis.exceptions.RedisError, asyncio.TimeoutError, OSError) as error:
+    except (TimeoutError, redis.exceptions.RedisError, OSError) as error:
         return Check("redis", False, repr(error))
     finally:
         await client.aclose()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
+import asyncpg
 import typer
 
 from server.cli.context import (
@@ -96,14 +99,28 @@ def dsn(
 
 
 async def _build(settings: Settings, accounts: int) -> None:
-    from server.demo import build_demo
+    """Schema, town and secrets; a directory that has them keeps them."""
+    from server.demo.agents import demo_agents
+    from server.demo.town import build_town
+    from server.sealing import FileSealer
+    from server.storage.agents import set_secrets
+    from server.storage.migrate import migrate
 
-    await build_demo(settings, accounts, _progress)
+    await migrate(settings.dsn)
+    await build_town(
+        settings.dsn, accounts, today=dt.datetime.now().astimezone().date(), progress=_progress
+    )
+    sealer = FileSealer.from_text(settings.installation_key)
+    connection = await asyncpg.connect(settings.dsn)
+    try:
+        for agent in demo_agents():
+            if agent.secrets:
+                await set_secrets(connection, sealer, agent.name, agent.secrets)
+    finally:
+        await connection.close()
 
 
 def _progress(done: int, total: int, what: str) -> None:
-    import sys
-
     if sys.stderr.isatty():
         sys.stderr.write(f"\r{what}: {done}/{total}   ")
         sys.stderr.flush()

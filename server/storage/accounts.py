@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 
-import asyncpg
-
 from server.accounts import AccountState, AccountView, Meter, ServiceTurnover, spread_advance
 from server.money import Money
 from server.storage.catalogue import ServiceRecord, services
+from server.storage.connection import Connection
 
 
-async def account_view(
-    connection: asyncpg.Connection[asyncpg.Record], number: str
-) -> AccountView | None:
+async def account_view(connection: Connection, number: str) -> AccountView | None:
     """As a check shows it; None when there is no such account."""
     row = await connection.fetchrow(_LANES, number)
     if row is None:

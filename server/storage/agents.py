@@ -11,6 +11,7 @@ import asyncpg
 
 from server.agents import Agent, Limits
 from server.money import Money
+from server.storage.connection import Connection
 
 CHANGED = "kvitok_agents"
 """The notification channel: whoever changes an agent notifies, every worker reads anew."""
@@ -28,9 +29,7 @@ class Sealer(Protocol):
         ...
 
 
-async def agents(
-    connection: asyncpg.Connection[asyncpg.Record], sealer: Sealer
-) -> dict[str, Agent]:
+async def agents(connection: Connection, sealer: Sealer) -> dict[str, Agent]:
     """Every agent by its name."""
     rows = await connection.fetch("select * from ledger.agents order by name")
     return {row["name"]: _agent(row, sealer) for row in rows}
@@ -62,7 +61,7 @@ def _unseal(sealed: bytes | None, sealer: Sealer) -> tuple[Mapping[str, str], ..
 
 
 async def set_secrets(
-    connection: asyncpg.Connection[asyncpg.Record],
+    connection: Connection,
     sealer: Sealer,
     agent: str,
     secrets: Mapping[str, str],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import asyncpg
+from server.storage.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class ServiceRecord:
     supplier: str
 
 
-async def services(connection: asyncpg.Connection[asyncpg.Record]) -> dict[int, ServiceRecord]:
+async def services(connection: Connection) -> dict[int, ServiceRecord]:
     """Every service by its id."""
     rows = await connection.fetch(
         "select s.id, s.code, s.name, s.unit, p.name as supplier"

@@ -13,6 +13,7 @@ import asyncpg
 from server.messages import Payment, Reading
 from server.payments.ports import Cancellation, MeterRecord, Order, OutcomeUnknown, Posted
 from server.storage.agents import Sealer, change_secret
+from server.storage.connection import Connection
 from server.storage.posting import GroupCommit
 from server.storage.records import POSTED_COLUMNS, payment, posted
 
@@ -196,7 +197,7 @@ select m.number as meter, l.value_thousandths as last_reading, l.read_on as last
 
 
 async def payments(
-    connection: asyncpg.Connection[asyncpg.Record],
+    connection: Connection,
     *,
     agent: str | None = None,
     account: str | None = None,

@@ -13,6 +13,7 @@ from collections.abc import Coroutine
 import asyncpg
 
 from server.payments.ports import Order, OutcomeUnknown, Posted, Result
+from server.storage.connection import Connection
 from server.storage.records import POSTED_COLUMNS, details, posted
 
 _BATCH_MAX = 512
@@ -124,7 +125,7 @@ class GroupCommit:
 
     async def _fetch(
         self,
-        connection: asyncpg.pool.PoolConnectionProxy[asyncpg.Record],
+        connection: Connection,
         orders: list[Order],
         *,
         wait: bool,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import asyncpg
+from server.storage.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +18,13 @@ class Difference:
     entries: int
 
 
-async def differences(
-    connection: asyncpg.Connection[asyncpg.Record], limit: int = 20
-) -> tuple[Difference, ...]:
+async def differences(connection: Connection, limit: int = 20) -> tuple[Difference, ...]:
     """Accounts whose lanes differ from their entries; empty when the ledger is whole."""
     rows = await connection.fetch(_PROOF, limit)
     return tuple(Difference(**dict(row)) for row in rows)
 
 
-async def default_partition_rows(connection: asyncpg.Connection[asyncpg.Record]) -> dict[str, int]:
+async def default_partition_rows(connection: Connection) -> dict[str, int]:
     """How many rows stand in each DEFAULT partition; they should be empty."""
     names = await connection.fetch(
         "select c.oid::regclass::text as name from pg_class c join pg_inherits i on"

@@ -160,6 +160,13 @@ create table ledger.agents (
 );
 comment on column ledger.agents.secrets is 'JSON list of secret sets, encrypted with the installation''s key';
 
+-- Signed messages that were seen, so that none is accepted twice while it is valid.
+create table ledger.replay_key (
+  key text collate "C" primary key,
+  expires_at timestamptz not null
+);
+create index replay_key_expiry on ledger.replay_key (expires_at);
+
 create table ledger.business_day (
   agent text collate "C" not null references ledger.agents (name),
   day date not null,

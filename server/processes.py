@@ -11,6 +11,7 @@ from collections.abc import Callable
 from functools import partial
 
 from server.config import Settings
+from server.logs import configure
 from server.lookup.ring import Ring
 from server.supervisor import Body, Ready, Supervisor, listen
 
@@ -41,10 +42,12 @@ def _worker(
 ) -> None:
     from server.app import run_worker
 
+    configure()
     run_worker(settings, listener, ring, index, ready)
 
 
 def _sync(settings: Settings, ready: Ready) -> None:
     from server.lookup.sync import run_sync
 
+    configure()
     asyncio.run(run_sync(settings.dsn, settings.redis_url, ready))

@@ -1,0 +1,116 @@
+"""The supervisor with real processes: replaces the dead, restarts without a refused connection."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).with_name("echo_server.py")
+
+
+class Running:
+    """The script and its port."""
+
+    def __init__(self) -> None:
+        root = str(Path(__file__).parents[2])
+        self.process = subprocess.Popen(
+            [sys.executable, str(SCRIPT)],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": root},
+        )
+        assert self.process.stdout is not None
+        word, port = self.process.stdout.readline().split()
+        assert word == "ready"
+        self.port = int(port)
+
+    def ask(self, said: bytes = b"who") -> bytes:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=5) as connection:
+            connection.sendall(said)
+            return connection.recv(100)
+
+    def pids(self) -> set[bytes]:
+        """The workers that answer; both take from one queue, so ask often."""
+        return {self.ask() for _ in range(60)}
+
+
+@pytest.fixture
+def running() -> Iterator[Running]:
+    running = Running()
+    yield running
+    running.process.kill()
+    running.process.wait()
+
+
+def until(condition: object, seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]
+        assert time.monotonic() < deadline, "did not happen in time"
+        time.sleep(0.05)
+
+
+def alive(pid: bytes) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def test_a_dead_worker_is_replaced(running: Running) -> None:
+    before = running.pids()
+    assert running.ask(b"die") == b""
+    until(lambda: len(running.pids() - before) >= 1)
+
+
+def test_sigterm_stops_everything_and_exits_with_zero(running: Running) -> None:
+    workers = running.pids()
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(timeout=10) == 0
+    assert not any(alive(pid) for pid in workers)
+
+
+def test_a_killed_supervisor_leaves_no_worker_behind(running: Running) -> None:
+    workers = running.pids()
+    running.process.kill()
+    running.process.wait()
+    until(lambda: not any(alive(pid) for pid in workers))
+
+
+def test_sighup_replaces_the_workers_without_a_refused_or_reset_connection(
+    running: Running,
+) -> None:
+    before = running.pids()
+    stopping = threading.Event()
+    answers: list[bytes] = []
+    failures: list[OSError] = []
+
+    def load() -> None:
+        while not stopping.is_set():
+            try:
+                answers.append(running.ask())
+            except OSError as error:
+                failures.append(error)
+
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    running.process.send_signal(signal.SIGHUP)
+    try:
+        until(lambda: not any(alive(pid) for pid in before))
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+    assert not failures
+    assert b"" not in answers
+    assert not running.pids() & before

@@ -22,7 +22,8 @@ class Demo:
 
     def __init__(self, directory: Path, *, accounts: int = 300, workers: int = 1) -> None:
         self.directory = directory
-        self._options = ["--accounts", str(accounts), "--workers", str(workers)]
+        self._options = ["--port", "0", "--data", str(directory)]
+        self._options += ["--accounts", str(accounts), "--workers", str(workers)]
         self.url = ""
         self.process: subprocess.Popen[str] | None = None
 

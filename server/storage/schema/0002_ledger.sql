@@ -123,9 +123,11 @@ begin
                from unnest(b.charged, per.amounts) as u(old, more) where b.services = per.services
              having count(*) > 0
              union all
+             select per.services, per.amounts where b.services = '{}'
+             union all
              select s.services, s.amounts
                from ledger.add(b.services, b.charged, per.services, per.amounts) as s
-              where b.services <> per.services)
+              where b.services not in (per.services, '{}'))
       from per where b.account = per.account
     returning 1
   )

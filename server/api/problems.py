@@ -18,7 +18,7 @@ class ErrorTold(msgspec.Struct, frozen=True, omit_defaults=True):
 
     code: str
     message: str
-    final: bool = True
+    final: bool
     line: int | None = None
     """Line of the refused file, from 1."""
     column: int | None = None

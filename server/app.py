@@ -10,16 +10,17 @@ import time
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
-from pathlib import Path
 
 import asyncpg
 import structlog
 from aiohttp import web
 
 from server.agents import Agent
+from server.api.kiosk import kiosk_routes
 from server.config import Settings
 from server.lookup.accounts import NearCache
 from server.lookup.ring import Ring
+from server.pages import page_headers, page_routes
 from server.payments.desk import PaymentDesk
 from server.protocols import load
 from server.sealing import FileSealer
@@ -31,11 +32,12 @@ from server.storage.replay import claim
 from server.supervisor import Ready
 from server.transport.answer import Answering
 from server.transport.http import ProtocolDoor, observe
-from server.transport.limits import Rates
+from server.transport.limits import PeerGuard, Rates
 from server.transport.operate import Operate
 
 _log = structlog.get_logger("app")
-_ROOT = Path(__file__).resolve().parent.parent
+KIOSK = "kiosk"
+"""The agent that the kiosk pages pay as."""
 _AGENTS_REREAD_SECONDS = 30.0
 
 
@@ -144,24 +146,14 @@ async def _application(
     desk = PaymentDesk(near_cache, ledger, lambda: dt.datetime.now(dt.UTC))
     rates = Rates(time.monotonic)
     answering = Answering(desk, rates, partial(claim, pool), observe)
-    application = web.Application(client_max_size=settings.body_bytes_max)
+    application = web.Application(
+        client_max_size=settings.body_bytes_max, middlewares=[page_headers]
+    )
     door = ProtocolDoor(book.current, load(), answering, settings.request_timeout_seconds)
     application.add_routes(door.routes())
     application.add_routes(Operate(pool, near_cache).routes())
-    _add_pages(application, desk, book, rates)
+    application.add_routes(
+        kiosk_routes(desk, lambda: book.current()[KIOSK], PeerGuard(time.monotonic))
+    )
+    application.add_routes(page_routes())
     return application
-
-
-def _add_pages(
-    application: web.Application, desk: PaymentDesk, book: AgentBook, rates: Rates
-) -> None:
-    for name in ("ui_kit", "kiosk", "office"):
-        folder = _static_folder(name if name == "ui_kit" else f"{name}_ui")
-        if folder.is_dir():
-            application.router.add_static(f"/{name}/", folder)
-
-
-def _static_folder(name: str) -> Path:
-    """Pages stand beside the package in a checkout, inside it in an installed wheel."""
-    packed = Path(__file__).with_name("_static") / name
-    return packed if packed.is_dir() else _ROOT / name

@@ -116,6 +116,7 @@ create table recon.lines (
 );
 create index lines_operation on recon.lines (agent, operation);
 create index lines_same_as on recon.lines (same_as) where same_as is not null;
+create index lines_superseded on recon.lines (superseded_by) where superseded_by is not null;
 -- A payment stands in at most one line of an agent.
 create unique index lines_payment on recon.lines (agent, payment_id)
   where payment_id is not null and superseded_by is null;

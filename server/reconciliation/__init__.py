@@ -1,0 +1,1 @@
+"""Registries of agents against what we recorded: intake, matching, mismatches, resolution."""

@@ -1,0 +1,1 @@
+"""The daily registry of QIWI (OSMP)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 import tempfile
 from collections.abc import Coroutine, Iterator
@@ -14,24 +15,29 @@ from urllib.parse import urlsplit
 
 import asyncpg
 
-from server.embedded import EmbeddedPostgres
+from server.embedded import EmbeddedPostgres, processes
 
 # Tests die by kill -9 only, never by a power cut.
 FAST_SETTINGS = {
     "fsync": "off",
     "full_page_writes": "off",
+    "max_wal_size": "256MB",
     "shared_buffers": "128MB",
     # A killed server leaves nothing in /dev/shm.
     "dynamic_shared_memory_type": "mmap",
 }
 _TEMPLATE = "kvitok_template"
+_PREFIX = "kvitok-test-"
+_MEMORY_FREE_MIN = 4 << 30
 Result = TypeVar("Result")
 
 
 @contextmanager
 def short_directory() -> Iterator[Path]:
     """A temporary directory with a path short enough for unix sockets, removed afterwards."""
-    path = Path(tempfile.mkdtemp(prefix="kvitok-"))
+    place = _roomy_memory()
+    _sweep(place)
+    path = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=place))
     try:
         yield path
     finally:
@@ -101,3 +107,21 @@ async def _drop_slots(admin: asyncpg.Connection[asyncpg.Record], database: str) 
             return
         await asyncio.sleep(0.02)
     raise AssertionError(f"the replication slots of {database} stay in use")
+
+
+def _roomy_memory() -> Path:
+    """A file system in memory, on which a database is made in a tenth of the time, if large."""
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK):
+        room = os.statvfs(memory)
+        if room.f_bavail * room.f_frsize >= _MEMORY_FREE_MIN:
+            return memory
+    return Path(tempfile.gettempdir())
+
+
+def _sweep(place: Path) -> None:
+    """Remove what test runs that were killed have left."""
+    for path in place.glob(f"{_PREFIX}*"):
+        owner = path.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and not processes.is_alive(int(owner)):
+            shutil.rmtree(path, ignore_errors=True)

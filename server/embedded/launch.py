@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import signal
 import subprocess
 import sys
@@ -56,7 +57,7 @@ def identity_of(directory: Path) -> Identity:
             f"{directory} was made by user {owner} and this is user {user}:"
             " start as that user, or choose another data directory"
         )
-    return Identity(NAMESPACE, 0) if user == 0 else ourselves()
+    return Identity(NAMESPACE, user) if user == 0 or not _has_name(user) else ourselves()
 
 
 def identity_for_new(directory: Path) -> Identity:
@@ -64,6 +65,11 @@ def identity_for_new(directory: Path) -> Identity:
     found = identity_of(directory)
     if found.name != NAMESPACE or namespaces_work():
         return found
+    if found.owner != 0:
+        raise EmbeddedError(
+            f"PostgreSQL runs only as a user with a name, user {found.owner} has none in"
+            " /etc/passwd, and user namespaces are not allowed here: start as another user"
+        )
     identity = Identity(DROPPED, NOBODY)
     closed = [parent for parent in directory.resolve().parents if not _mode(parent) & 0o001]
     if closed:
@@ -77,8 +83,15 @@ def identity_for_new(directory: Path) -> Identity:
 
 
 def namespaces_work() -> bool:
-    """Whether root may make user namespaces here; containers often forbid it."""
-    return run([sys.executable, "-I", "-S", "-c", ""], Identity(NAMESPACE, 0)).returncode == 0
+    """Whether we may make user namespaces here; containers often forbid it."""
+    nothing = [sys.executable, "-I", "-S", "-c", ""]
+    return run(nothing, Identity(NAMESPACE, os.geteuid())).returncode == 0
+
+
+def demand_main_thread() -> None:
+    """The kernel sends the death signal when the starting thread ends, not the process."""
+    if threading.current_thread() is not threading.main_thread():
+        raise EmbeddedError("embedded servers are started from the main thread only")
 
 
 def spawn(
@@ -86,11 +99,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a server that gets `death_signal` when this process dies, however it dies.
 
-    The kernel watches the starting thread, not the process, hence only the main thread may. The
-    server gets a session of its own, so that Ctrl-C reaches us alone and we stop it in order.
+    The server gets a session of its own, so that Ctrl-C reaches us alone and we stop it in order.
     """
-    if threading.current_thread() is not threading.main_thread():
-        raise EmbeddedError("embedded servers are started from the main thread only")
     return subprocess.Popen(
         _wrapped(command, identity, death_signal),
         stdin=subprocess.DEVNULL,
@@ -130,6 +140,14 @@ def _wrapped(
 ) -> list[str]:
     wrapper = [sys.executable, "-I", "-S", str(_WRAPPER)]
     return [*wrapper, identity.name, str(int(death_signal)), str(os.getpid()), *map(str, command)]
+
+
+def _has_name(user: int) -> bool:
+    """initdb refuses a user without a name; containers are often run as one."""
+    try:
+        return bool(pwd.getpwuid(user).pw_name)
+    except KeyError:
+        return False
 
 
 def _mode(path: Path) -> int:

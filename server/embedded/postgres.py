@@ -15,7 +15,14 @@ from server.embedded.binaries import PostgresBinaries, find_postgres
 from server.embedded.cluster import NAME, make_cluster, reachable, sync_command
 from server.embedded.directory import ServerDirectory
 from server.embedded.errors import EmbeddedError
-from server.embedded.launch import Identity, identity_for_new, identity_of, kill_child, spawn
+from server.embedded.launch import (
+    Identity,
+    demand_main_thread,
+    identity_for_new,
+    identity_of,
+    kill_child,
+    spawn,
+)
 from server.embedded.ports import choose_port
 from server.embedded.postgres_settings import ACCESS, configuration, fits_socket
 
@@ -49,6 +56,7 @@ class EmbeddedPostgres:
         """Make the cluster if there is none, start it, return when it takes connections."""
         if self._server is not None:
             raise EmbeddedError(f"PostgreSQL in {self._home.path} has been started already")
+        demand_main_thread()
         self._home.open()
         try:
             self._start()
@@ -139,10 +147,10 @@ class EmbeddedPostgres:
         orphans = processes.living_in(self._data, _PROGRAMS)
         if orphans:
             self._end(processes.eldest(orphans), orphans)
-        # PostgreSQL refuses to start when this file names a living process. We know better:
-        # none lives here, so the number belongs to somebody else by now.
+        # PostgreSQL refuses to start when this file names a process that exists. We know better:
+        # none lives here, so the number is somebody else's by now, or its owner was not reaped.
         lock = self._data / "postmaster.pid"
-        if lock.exists() and processes.is_alive(_first_number(lock)):
+        if lock.exists() and processes.exists(_first_number(lock)):
             lock.unlink()
         shutil.rmtree(self._home.path / "socket", ignore_errors=True)
 

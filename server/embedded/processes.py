@@ -27,6 +27,11 @@ def is_alive(pid: int) -> bool:
     return _status(pid)[:1] not in ("", "Z", "X")
 
 
+def exists(pid: int) -> bool:
+    """Whether the number is in use, be it by a process that only waits to be reaped."""
+    return _status(pid) != ""
+
+
 def parent_of(pid: int) -> int:
     """The parent's process id, 0 when there is no such process."""
     fields = _status(pid).split()

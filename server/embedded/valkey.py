@@ -15,7 +15,7 @@ from server.embedded import processes
 from server.embedded.binaries import find_valkey
 from server.embedded.directory import ServerDirectory
 from server.embedded.errors import EmbeddedError
-from server.embedded.launch import kill_child, ourselves, spawn
+from server.embedded.launch import demand_main_thread, kill_child, ourselves, spawn
 from server.embedded.ports import choose_port
 
 _PROGRAMS = ("valkey-server", "redis-server")
@@ -54,6 +54,7 @@ class EmbeddedValkey:
         """Start it empty and return when it answers."""
         if self._server is not None:
             raise EmbeddedError(f"Valkey in {self._home.path} has been started already")
+        demand_main_thread()
         self._home.open()
         try:
             self._start()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
-from server.cli import cache, doctor, payment, serving
 from server.cli import account as account_commands
+from server.cli import cache, doctor, payment, registry, serving
 from server.cli.context import said
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.command("dsn", help=said("print a running demo's DSN", "адрес базы 
 app.command("doctor", help=said("check everything", "проверить всё"))(doctor.doctor)
 app.add_typer(account_commands.app, name="account")
 app.add_typer(payment.app, name="payment")
+app.add_typer(registry.app, name="registry")
 app.add_typer(cache.app, name="cache")
 
 

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -78,10 +79,21 @@ def valkey_url(valkey_server: EmbeddedValkey) -> str:
     return valkey_server.url
 
 
+@pytest.fixture(scope="session")
+def made_cluster() -> Iterator[Path]:
+    """The directory of a PostgreSQL that was started once and stopped; copying it is quick."""
+    with short_directory() as directory:
+        server = EmbeddedPostgres(directory / "pg", settings=FAST_SETTINGS)
+        server.start()
+        server.stop()
+        yield directory / "pg"
+
+
 @pytest.fixture
-def own_postgres() -> Iterator[EmbeddedPostgres]:
+def own_postgres(made_cluster: Path) -> Iterator[EmbeddedPostgres]:
     """A PostgreSQL of the test's own, running, without our schema: to stop, kill, restart."""
     with short_directory() as directory:
+        shutil.copytree(made_cluster, directory / "pg")
         server = EmbeddedPostgres(directory / "pg", settings=FAST_SETTINGS)
         server.start()
         yield server

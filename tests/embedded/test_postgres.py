@@ -1,5 +1,6 @@
 """PostgreSQL of our own: its life, its locks, its doors."""
 
+import shutil
 import signal
 import socket
 import stat
@@ -184,20 +185,17 @@ async def test_a_port_that_was_taken_meanwhile_is_changed(own_postgres: Embedded
 
 
 async def test_a_port_lost_after_the_probe_is_changed(
-    directory: Path, valkey_url: str, monkeypatch: pytest.MonkeyPatch
+    own_postgres: EmbeddedPostgres, valkey_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken = int(valkey_url.rpartition(":")[2].partition("/")[0])
     offers = iter([taken, 0])
     monkeypatch.setattr(
         "server.embedded.postgres.choose_port", lambda wish: next(offers) or choose_port(wish)
     )
-    server = new(directory / "pg")
-    server.start()
-    try:
-        assert f":{taken}/" not in server.dsn
-        assert await query(server.dsn, "select 1") == 1
-    finally:
-        server.stop()
+    own_postgres.stop()
+    own_postgres.start()
+    assert f":{taken}/" not in own_postgres.dsn
+    assert await query(own_postgres.dsn, "select 1") == 1
 
 
 async def test_a_path_too_long_for_sockets_works(directory: Path) -> None:
@@ -228,7 +226,8 @@ def test_data_of_another_version_are_refused(directory: Path) -> None:
         new(directory / "pg").start()
 
 
-def test_a_setting_that_postgresql_refuses_is_named(directory: Path) -> None:
+def test_a_setting_that_postgresql_refuses_is_named(directory: Path, made_cluster: Path) -> None:
+    shutil.copytree(made_cluster, directory / "pg")
     server = EmbeddedPostgres(directory / "pg", settings={"work_mem": "plenty"})
     with pytest.raises(EmbeddedError, match="work_mem"):
         server.start()

@@ -1,0 +1,411 @@
+"""A worker's view of all accounts: near cache, then Redis, then PostgreSQL, then "try later".
+
+An entry is believed while the session it came in lives and beats; it goes when Redis says that
+the account changed, or when a worker of this host says so in the ring, whichever is first.
+"No such account" is said only on the word of a complete Redis, or of PostgreSQL.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import time
+from collections.abc import Callable, Coroutine, Sequence
+
+import asyncpg
+import structlog
+
+from server.accounts import AccountView, is_account_number
+from server.lookup.bulkhead import Bulkhead
+from server.lookup.catalogue import KnownServices
+from server.lookup.claims import Claims
+from server.lookup.fetches import Fetches
+from server.lookup.generations import Generations
+from server.lookup.link import LinkLostError, Node, Reply, packed
+from server.lookup.marks import SERVICES, Beat
+from server.lookup.packing import SnapshotError
+from server.lookup.pins import Pins
+from server.lookup.publishing import write_through
+from server.lookup.ring import Overrun, Ring
+from server.lookup.session import Session
+from server.lookup.snapshot import Catalogue, UnknownServiceError, is_whole
+from server.payments.ports import PaidLane
+from server.refusals import Refusal, Refused
+
+Found = AccountView | Refused | None
+Asker = Callable[[Found], None]
+"""Told the account, None (certainly no such account), or Refused(TRY_LATER)."""
+
+_log = structlog.get_logger("lookup")
+_ENTRY_BYTES = 150  # of a dictionary's entry, key and the object around the value
+_BYTES_PER_ENTRY = 450  # a bound for unusually large snapshots; usual ones take less
+_VIEWS_MAX = 20_000
+_WAITING_MAX = 20_000
+_STALL_SECONDS = 0.1
+_LOOK_SECONDS = 0.05
+_SILENCE_MAX_SECONDS = 120.0
+_SILENCE_SHOWN_SECONDS = 5.0  # an idle PostgreSQL says something every second
+_RECONNECT_SECONDS = (0.05, 0.1, 0.2, 0.5)
+_POSITION_MARGIN = 1 << 26  # WAL between a payment's statement and the end of its commit
+_ABSENT = b""
+
+
+class NearCache:
+    """See the module. The port `Accounts` of the payments layer, and what operators ask."""
+
+    def __init__(
+        self,
+        redis_url: str,
+        pool: asyncpg.Pool[asyncpg.Record],
+        services: Catalogue,
+        ring: Ring,
+        index: int,
+        entries_max: int = 1_000_000,
+    ) -> None:
+        self._node = Node.from_url(redis_url)
+        self._entries: Generations[bytes] = Generations(
+            entries_max, entries_max * _BYTES_PER_ENTRY, lambda value: len(value) + _ENTRY_BYTES
+        )
+        self._views: Generations[AccountView] = Generations(min(_VIEWS_MAX, entries_max))
+        self._pins = Pins()
+        self._pins.pin_everything(ring.pinned_until())
+        self._lane = ring.lane(index)
+        self._reader = ring.reader()
+        self._database = Bulkhead(pool)
+        self._services = KnownServices(services, self._database.services)
+        self._claims = Claims(pool)
+        self._fetches: Fetches[Asker] = Fetches(self._send)
+        self._session: Session | None = None
+        self._trusted_until = 0.0
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._hits = 0
+        self._misses = 0
+        self._sessions = 0
+        self._evictions = 0
+        self._failed_writes = 0
+
+    # --- life ----------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Connect; without Redis it works too, on PostgreSQL."""
+        first = asyncio.Event()
+        self._begin(self._keep_session(first))
+        self._begin(self._look_after())
+        await first.wait()
+
+    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def stop(self) -> None:
+        """Disconnect; who still waits is refused."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._session is not None:
+            self._session.link.abort()
+        await self._database.stop()
+
+    async def _keep_session(self, tried: asyncio.Event) -> None:
+        failures = 0
+        while True:
+            try:
+                session = await Session.open(self._node, self)
+            except OSError as error:
+                if not failures:
+                    _log.warning("redis is away", error=repr(error))
+                pause = _RECONNECT_SECONDS[min(failures, len(_RECONNECT_SECONDS) - 1)]
+                failures += 1
+                tried.set()
+                await asyncio.sleep(pause)
+                continue
+            failures = 0
+            self._sessions += 1
+            self._session = session
+            tried.set()
+            await session.closed.wait()
+            self.lost()
+
+    async def _look_after(self) -> None:
+        """Give up on a node that hangs; keep the ring from running away from an idle worker."""
+        stalled: Session | None = None
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            self._entries.bury(2000)
+            self._views.bury(200)
+            self._catch_up()
+            session = self._session
+            hangs = session and session.link.oldest_wait_seconds() > _STALL_SECONDS
+            # Twice in a row: after a pause of our own the replies are there, only unread.
+            if session and hangs and stalled is session:
+                _log.warning("redis does not answer")
+                session.link.abort()
+                self.lost()
+            stalled = session if hangs else None
+
+    # --- what the session says -----------------------------------------------------------------
+
+    def evict(self, number: str) -> None:
+        """The account changed."""
+        self._fetches.crossed(number)
+        self._views.drop(number)
+        if self._entries.drop(number):
+            self._evictions += 1
+
+    def forget(self) -> None:
+        """Anything may have changed."""
+        self._fetches.crossed_all()
+        self._entries.clear()
+        self._views.clear()
+
+    def beaten(self, beat: Beat, until: float) -> None:
+        """The sync lives."""
+        self._trusted_until = until
+        self._pins.applied(beat.lsn)
+        if self._session is not None and not self._services.is_current(beat.services):
+            self._session.link.send(packed("GET", SERVICES), self._take_services)
+
+    def lost(self) -> None:
+        """The session is over."""
+        self._session = None
+        self._trusted_until = 0.0
+        self.forget()
+
+    def _take_services(self, reply: Reply) -> None:
+        self._services.take(reply)
+        self._views.clear()
+
+    def _catch_up(self) -> None:
+        """Evict what workers of this host have changed since we last looked."""
+        if not self._reader.changed():
+            return
+        changes = self._reader.drain()
+        if isinstance(changes, Overrun):
+            self._pins.pin_everything(changes.lsn)
+            self.forget()
+            return
+        for number, lsn in changes:
+            if lsn:
+                self._pins.pin(number, lsn)
+            self.evict(number)
+
+    # --- reading -------------------------------------------------------------------------------
+
+    def get(self, number: str) -> AccountView | None:
+        """The account if it is at hand and may be believed. The hot path."""
+        if self._reader.changed():
+            self._catch_up()
+        if time.monotonic() > self._trusted_until:
+            self._distrust()
+            return None
+        view = self._views.get(number)
+        if view is None:
+            value = self._entries.get(number)
+            if not value:
+                return None
+            try:
+                view = self._services.decode(value, number)
+            except SnapshotError:
+                return None
+            if view is None:
+                return None
+            self._views.put(number, view)
+        self._hits += 1
+        return view
+
+    def _distrust(self) -> None:
+        if self._trusted_until:
+            self._trusted_until = 0.0
+            self.forget()
+
+    async def find(self, number: str) -> AccountView | None:
+        """The account; None = certainly no such account. Raises Refused(TRY_LATER)."""
+        view = self.get(number)
+        if view is not None:
+            return view
+        future: asyncio.Future[AccountView | None] = asyncio.get_running_loop().create_future()
+
+        def tell(found: Found) -> None:
+            if future.done():
+                return
+            if isinstance(found, Refused):
+                future.set_exception(found)
+            else:
+                future.set_result(found)
+
+        self.ask(number, tell)
+        return await future
+
+    def ask(self, number: str, asker: Asker) -> None:
+        """What `find` does after a miss of `get`, by callback; perhaps before it returns."""
+        if not is_account_number(number) or number[0] == "~":
+            asker(None)
+            return
+        if self._is_known_absent(number):
+            self._hits += 1
+            asker(None)
+            return
+        self._misses += 1
+        session = self._session
+        if len(self._fetches) >= _WAITING_MAX:
+            asker(Refused(Refusal.TRY_LATER, "too many lookups wait"))
+        elif session is None or session.floor is None or number in self._pins:
+            self._ask_database(number, asker)
+        elif self._silence_seconds(session) > _SILENCE_MAX_SECONDS:
+            self._ask_database(number, self._or_redis(number, asker))
+        else:
+            self._fetches.join(number, asker)
+
+    def _is_known_absent(self, number: str) -> bool:
+        return time.monotonic() <= self._trusted_until and self._entries.get(number) == _ABSENT
+
+    def _silence_seconds(self, session: Session) -> float:
+        """Since the sync last moved or heard of PostgreSQL."""
+        heard = session.beat.silence_ms / 1000 if session.beat else 0.0
+        return time.monotonic() - (session.beat_at or session.opened_at) + heard
+
+    def _or_redis(self, number: str, asker: Asker) -> Asker:
+        """PostgreSQL is away: nothing can be committed either, so Redis is as new as it gets."""
+
+        def tell(found: Found) -> None:
+            if isinstance(found, Refused) and self._session is not None:
+                self._fetches.join(number, asker)
+            else:
+                asker(found)
+
+        return tell
+
+    def _send(self, batch: dict[str, list[Asker]]) -> None:
+        session = self._session
+        if session is None or session.link.is_congested:
+            self._arrived(None, batch, LinkLostError("redis is away or congested"))
+            return
+        session.read(list(batch), lambda reply: self._arrived(session, batch, reply))
+
+    def _arrived(
+        self, session: Session | None, batch: dict[str, list[Asker]], reply: Reply
+    ) -> None:
+        self._catch_up()
+        if session is None or not isinstance(reply, list):
+            for number, askers in batch.items():
+                self._fetches.arrived(number, askers)
+                self._ask_database_for(number, askers)
+            return
+        for (number, askers), value in zip(batch.items(), reply, strict=True):
+            may_keep = self._fetches.arrived(number, askers) and number not in self._pins
+            self._settle(session, number, askers, value, may_keep)
+
+    def _settle(
+        self,
+        session: Session,
+        number: str,
+        askers: list[Asker],
+        value: bytes | None,
+        may_keep: bool,
+    ) -> None:
+        found: Found = None
+        if value is None:
+            if not session.is_complete:
+                self._ask_database_for(number, askers)
+                return
+            value = _ABSENT
+        elif session.floor is None or value[:4] < session.floor or not is_whole(value):
+            self._ask_database_for(number, askers)
+            return
+        else:
+            try:
+                found = self._services.decode(value, number)
+            except SnapshotError as error:
+                if not isinstance(error, UnknownServiceError):
+                    _log.error("snapshot cannot be read", account=number, error=str(error))
+                self._ask_database_for(number, askers)
+                return
+        if may_keep and time.monotonic() <= self._trusted_until:
+            self._entries.put(number, value)
+            if isinstance(found, AccountView):
+                self._views.put(number, found)
+        for asker in askers:
+            asker(found)
+
+    def _ask_database_for(self, number: str, askers: list[Asker]) -> None:
+        for asker in askers:
+            self._ask_database(number, asker)
+
+    def _ask_database(self, number: str, asker: Asker) -> None:
+        def tell(found: bytes | Refused | None) -> None:
+            if not isinstance(found, bytes):
+                asker(found)
+                return
+            try:
+                asker(self._services.decode(found, number))
+            except SnapshotError:
+                self._begin(self._learn(found, number, asker))
+
+        self._database.ask(number, tell)
+
+    async def _learn(self, value: bytes, number: str, asker: Asker) -> None:
+        """The snapshot names a service that is newer than our catalogue."""
+        found: Found
+        try:
+            found = await self._services.decode_or_learn(value, number)
+            self._views.clear()
+        except SnapshotError as error:
+            found = Refused(Refusal.TRY_LATER, str(error))
+        asker(found)
+
+    # --- writing -------------------------------------------------------------------------------
+
+    async def publish(self, lanes: Sequence[PaidLane]) -> None:
+        """Make every worker's next check see these lanes. To be called before the answer."""
+        session = self._session
+        link = None if session is None or session.link.is_congested else session.link
+        failed = await write_through(link, lanes)
+        position: int | None = 0
+        if failed:
+            self._failed_writes += len(failed)
+            position = await self._database.position()
+        for lane in lanes:
+            until = 0
+            if lane.account in failed:
+                until = lane.lsn + _POSITION_MARGIN if position is None else position
+            self._lane.append(lane.account, until)
+        self._catch_up()
+
+    async def claim(self, key: str, expires: dt.datetime) -> bool:
+        """Claim a replay key until a moment; False when it was claimed before.
+
+        Raises Refused(TRY_LATER) when neither store can tell.
+        """
+        link = self._session.link if self._session is not None else None
+        return await self._claims.claim(link, key, expires)
+
+    # --- for operators -------------------------------------------------------------------------
+
+    def can_answer(self) -> bool:
+        """Whether checks are answered from Redis or memory now."""
+        return self._session is not None and self._session.floor is not None
+
+    def lag_seconds(self) -> float | None:
+        """How far answers may be behind charges; None = the sync has never been seen."""
+        session = self._session
+        if session is None or session.beat is None:
+            return None
+        silence = self._silence_seconds(session)
+        return max(session.beat.lag_ms / 1000, silence if silence > _SILENCE_SHOWN_SECONDS else 0.0)
+
+    def counters(self) -> dict[str, int]:
+        """Totals since the start, and the present size."""
+        return {
+            "hits": self._hits,
+            "misses": self._misses,
+            "entries": len(self._entries),
+            "evictions": self._evictions + self._entries.evictions,
+            "fetches": self._fetches.sent_count,
+            "database_lookups": self._database.lookups,
+            "database_refused": self._database.refused,
+            "failed_writes": self._failed_writes,
+            "pins": len(self._pins),
+            "sessions": self._sessions,
+        }

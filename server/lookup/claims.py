@@ -1,0 +1,47 @@
+"""Replay keys: a signed request is taken once. Redis remembers, else PostgreSQL."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+
+import asyncpg
+
+from server.lookup.link import Link, LinkLostError, RedisRefusedError
+from server.lookup.marks import REPLAY
+from server.refusals import Refusal, Refused
+
+_REDIS_SECONDS = 0.15
+_DATABASE_SECONDS = 2.0
+
+
+class Claims:
+    """See the module."""
+
+    def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
+        self._pool = pool
+
+    async def claim(self, link: Link | None, key: str, expires: dt.datetime) -> bool:
+        """False when the key was claimed before. Raises Refused(TRY_LATER)."""
+        if link is not None:
+            until = int(expires.timestamp() * 1000)
+            name = REPLAY + key.encode()
+            try:
+                async with asyncio.timeout(_REDIS_SECONDS):
+                    return bool(await link.call("SET", name, 1, "NX", "PXAT", until))
+            except (TimeoutError, LinkLostError, RedisRefusedError):
+                pass  # PostgreSQL is asked instead
+        return await self._claim_in_database(key, expires)
+
+    async def _claim_in_database(self, key: str, expires: dt.datetime) -> bool:
+        try:
+            async with asyncio.timeout(_DATABASE_SECONDS):
+                status = await self._pool.execute(
+                    "insert into ledger.replay_key (key, expires_at) values ($1, $2)"
+                    " on conflict do nothing",
+                    key,
+                    expires,
+                )
+        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            raise Refused(Refusal.TRY_LATER, f"replay key: {error!r}") from error
+        return status.endswith(" 1")

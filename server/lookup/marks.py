@@ -1,0 +1,111 @@
+"""What the sync writes into Redis about itself: beat, completeness marker, position applied."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from server.lookup.snapshot import Catalogue
+
+ACCOUNT = b"a:"
+BEAT = b"a:~beat"
+COMPLETE = b"a:~complete"
+APPLIED = b"meta:applied"
+COPYING = b"meta:copying"
+SERVICES = b"meta:services"
+REPLAY = b"replay:"
+OURS = (b"a:~", b"meta:", REPLAY, b"session:")
+"""Prefixes of our keys that are not accounts."""
+LSN_MAX = (1 << 63) - 1
+
+
+def lsn_text(lsn: int) -> str:
+    """As PostgreSQL writes it."""
+    return f"{lsn >> 32:X}/{lsn & 0xFFFFFFFF:X}"
+
+
+def lsn_number(text: str) -> int:
+    """The reverse. Raises ValueError."""
+    high, low = text.split("/")
+    return int(high, 16) << 32 | int(low, 16)
+
+
+@dataclass(frozen=True, slots=True)
+class Beat:
+    """Shown every 100 ms while the sync lives."""
+
+    epoch: int
+    lsn: int
+    """Everything committed before this stands in Redis."""
+    run_id: str
+    """The Redis process that it was written into."""
+    silence_ms: int
+    """Since PostgreSQL last said anything."""
+    lag_ms: int
+    """How long after its commit the last transaction was applied; 0 = nothing waits."""
+    services: str
+    """Changes when the catalogue of services does."""
+    count: int
+
+    def __bytes__(self) -> bytes:
+        return (
+            f"{self.epoch} {lsn_text(self.lsn)} {self.run_id} {self.silence_ms} {self.lag_ms}"
+            f" {self.services} {self.count}"
+        ).encode()
+
+    @classmethod
+    def parse(cls, text: bytes) -> Beat:
+        """Raises ValueError."""
+        epoch, lsn, run_id, silence, lag, services, count = text.decode().split(" ")
+        return cls(
+            int(epoch), lsn_number(lsn), run_id, int(silence), int(lag), services, int(count)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Complete:
+    """Every account of this epoch has been copied into this Redis process."""
+
+    epoch: int
+    run_id: str
+    slot: str
+
+    def __bytes__(self) -> bytes:
+        return f"{self.epoch} {self.run_id} {self.slot}".encode()
+
+    @classmethod
+    def parse(cls, text: bytes) -> Complete:
+        """Raises ValueError."""
+        epoch, run_id, slot = text.decode().split(" ")
+        return cls(int(epoch), run_id, slot)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """How far the feed of this PostgreSQL stands in this Redis process."""
+
+    epoch: int
+    lsn: int
+    run_id: str
+    system: str
+    """System identifier and timeline of PostgreSQL."""
+
+    def __bytes__(self) -> bytes:
+        return f"{self.epoch} {lsn_text(self.lsn)} {self.run_id} {self.system}".encode()
+
+    @classmethod
+    def parse(cls, text: bytes) -> Applied:
+        """Raises ValueError."""
+        epoch, lsn, run_id, system = text.decode().split(" ")
+        return cls(int(epoch), lsn_number(lsn), run_id, system)
+
+
+def services_bytes(catalogue: Catalogue) -> bytes:
+    """The catalogue for the workers."""
+    return json.dumps({str(k): v for k, v in sorted(catalogue.items())}).encode()
+
+
+def read_services(text: bytes) -> dict[int, tuple[str, str, str]]:
+    """The reverse. Raises ValueError."""
+    found = json.loads(text)
+    return {int(id_): (code, name, unit) for id_, (code, name, unit) in found.items()}

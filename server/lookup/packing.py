@@ -1,0 +1,174 @@
+"""Small pieces of a snapshot as bytes: texts, service lists, sums of equal width, dates.
+
+Texts are windows-1251 with a few frequent phrases as single control bytes, or UTF-8 where that
+cannot hold them. Prefix: length and a bit for UTF-8, as a base-128 number, lowest bits first.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+from itertools import pairwise
+from struct import Struct
+
+_MEMO = 1 << 15  # houses and masked names repeat: most accounts meet only known texts
+_PHRASES = (
+    ", кв. ***",
+    ", ул. ",
+    ", пр-т ",
+    ", пер. ",
+    ", корп. ",
+    ", д. ",
+    "г. ",
+    "*** ",
+    ". ",
+)
+_PHRASE_BYTES = tuple((phrase, chr(1 + place)) for place, phrase in enumerate(_PHRASES))
+_CONTROL = frozenset(range(32))
+_BITMAP = 0x80
+_BITMAP_IDS_MAX = 64
+_TWO_BYTES = Struct(">H")
+_DAYS_EPOCH = dt.date(1970, 1, 1).toordinal()
+_DAYS_MAX = 0xFFFF
+
+
+class SnapshotError(ValueError):
+    """The bytes are not a snapshot, or it names a service that the catalogue lacks."""
+
+
+def pack_number(number: int) -> bytes:
+    """A number >= 0, seven bits a byte, lowest first."""
+    if number < 128:
+        return bytes((number,))
+    packed = bytearray()
+    while number > 127:
+        packed.append(number & 127 | 128)
+        number >>= 7
+    packed.append(number)
+    return bytes(packed)
+
+
+def unpack_number(packed: bytes, at: int) -> tuple[int, int]:
+    """The number and where the next piece begins."""
+    number = packed[at]
+    at += 1
+    if number < 128:
+        return number, at
+    number &= 127
+    shift = 7
+    while True:
+        byte = packed[at]
+        at += 1
+        number |= (byte & 127) << shift
+        if byte < 128:
+            return number, at
+        shift += 7
+
+
+@lru_cache(_MEMO)
+def pack_text(text: bytes) -> bytes:
+    """`text` is UTF-8, as PostgreSQL sends it."""
+    short = _shortened(text)
+    if short is None:
+        return pack_number(len(text) << 1 | 1) + text
+    return pack_number(len(short) << 1) + short
+
+
+def _shortened(text: bytes) -> bytes | None:
+    if not _CONTROL.isdisjoint(text):
+        return None
+    characters = text.decode()
+    for phrase, byte in _PHRASE_BYTES:
+        characters = characters.replace(phrase, byte)
+    try:
+        return characters.encode("cp1251")
+    except UnicodeEncodeError:
+        return None
+
+
+def unpack_text(packed: bytes, at: int) -> tuple[str, int]:
+    """The text and where the next piece begins."""
+    length, at = unpack_number(packed, at)
+    end = at + (length >> 1)
+    if end > len(packed):
+        raise SnapshotError("a text is cut off")
+    return _read_text(packed[at:end], bool(length & 1)), end
+
+
+@lru_cache(_MEMO)
+def _read_text(packed: bytes, is_utf8: bool) -> str:
+    if is_utf8:
+        return packed.decode()
+    text = packed.decode("cp1251")
+    if not _CONTROL.isdisjoint(packed):
+        for phrase, byte in _PHRASE_BYTES:
+            text = text.replace(byte, phrase)
+    return text
+
+
+@lru_cache(_MEMO)
+def pack_services(services: tuple[int, ...]) -> bytes:
+    """Ids as a bitmap when they ascend and are small (they nearly always do), else one by one."""
+    ascending = all(a < b for a, b in pairwise(services))
+    if ascending and services and services[0] > 0 and services[-1] <= _BITMAP_IDS_MAX:
+        bits = sum(1 << (service - 1) for service in services)
+        length = (services[-1] + 7) // 8
+        return bytes((_BITMAP | length,)) + bits.to_bytes(length, "little")
+    return bytes((len(services),)) + b"".join(map(_TWO_BYTES.pack, services))
+
+
+def unpack_services(packed: bytes, at: int) -> tuple[tuple[int, ...], int]:
+    """The ids and where the next piece begins."""
+    head = packed[at]
+    end = at + 1 + (head & 0x7F if head & _BITMAP else 2 * head)
+    return _read_services(packed[at:end]), end
+
+
+@lru_cache(_MEMO)
+def _read_services(packed: bytes) -> tuple[int, ...]:
+    if packed[0] & _BITMAP:
+        bits = int.from_bytes(packed[1:], "little")
+        return tuple(place + 1 for place in range(bits.bit_length()) if bits >> place & 1)
+    return tuple(id_ for (id_,) in _TWO_BYTES.iter_unpack(packed[1:]))
+
+
+def width_of(sums: tuple[int, ...]) -> int:
+    """Bytes that hold each of the signed sums."""
+    highest = max(sums, default=0)
+    lowest = min(sums, default=0)
+    if lowest < 0:
+        highest = max(highest, ~lowest)
+    return highest.bit_length() // 8 + 1
+
+
+def pack_sums(sums: tuple[int, ...], width: int) -> bytes:
+    """Signed, each `width` bytes."""
+    return b"".join([each.to_bytes(width, "big", signed=True) for each in sums])
+
+
+def unpack_sums(packed: bytes, at: int, count: int, width: int) -> list[int]:
+    """`count` sums; the next piece begins `count * width` bytes further."""
+    end = at + count * width
+    if end > len(packed):
+        raise SnapshotError("the sums are cut off")
+    return [
+        int.from_bytes(packed[place : place + width], "big", signed=True)
+        for place in range(at, end, width)
+    ]
+
+
+@lru_cache(_MEMO)
+def pack_date(text: bytes) -> bytes:
+    """ISO date to days since 1970; a date that does not fit into two bytes is not shown."""
+    try:
+        days = dt.date.fromisoformat(text.decode()).toordinal() - _DAYS_EPOCH
+    except ValueError:
+        days = 0
+    return _TWO_BYTES.pack(days if 0 < days <= _DAYS_MAX else 0)
+
+
+@lru_cache(_MEMO)
+def unpack_date(packed: bytes) -> dt.date | None:
+    """The reverse."""
+    (days,) = _TWO_BYTES.unpack(packed)
+    return dt.date.fromordinal(days + _DAYS_EPOCH) if days else None

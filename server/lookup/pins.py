@@ -1,0 +1,36 @@
+"""Accounts whose write to Redis failed: read from PostgreSQL until the feed has brought them."""
+
+from __future__ import annotations
+
+
+class Pins:
+    """WAL positions by account, and one for all of them. Pure."""
+
+    def __init__(self) -> None:
+        self._until: dict[str, int] = {}
+        self._everything_until = 0
+        self._applied = 0
+
+    def __len__(self) -> int:
+        return len(self._until)
+
+    def __contains__(self, account: str) -> bool:
+        return bool(self._everything_until) or account in self._until
+
+    def pin(self, account: str, lsn: int) -> None:
+        """Until everything committed before `lsn` stands in Redis."""
+        if lsn > self._applied:
+            self._until[account] = max(lsn, self._until.get(account, 0))
+
+    def pin_everything(self, lsn: int) -> None:
+        """The same for whatever accounts there may be."""
+        if lsn > self._applied:
+            self._everything_until = max(lsn, self._everything_until)
+
+    def applied(self, lsn: int) -> None:
+        """Redis now holds everything committed before `lsn`."""
+        self._applied = lsn
+        if lsn >= self._everything_until:
+            self._everything_until = 0
+        if self._until:
+            self._until = {a: until for a, until in self._until.items() if until > lsn}

@@ -1,0 +1,160 @@
+"""Which accounts workers of this host have just changed, told through shared memory.
+
+One lane per worker with a single writer each; the heads stand side by side in front, so that
+"has anything happened?" is one comparison of a few dozen bytes. The memory is an anonymous
+mapping made before the fork: it has no name to be unlinked and no counter that two processes
+add to. An entry carries its own sequence number, written last: a reader that meets anything
+else than it expects (a wrap, a torn or not yet visible entry) reports an overrun. Behind the heads
+stands, by lane, the highest WAL position told, for those who missed the entry.
+"""
+
+from __future__ import annotations
+
+import mmap
+from dataclasses import dataclass
+from struct import Struct
+
+SLOTS = 4096
+_SLOT_BYTES = 64
+_ENTRY = Struct("=QB47s")  # WAL position, length of the account, the account in UTF-8
+_SEQUENCE_WORD = _SLOT_BYTES // 8 - 1
+_ACCOUNT_BYTES_MAX = 47
+_EVERYTHING = 255  # in place of a length: an account too long for a slot
+_WORD = 8
+_LINE_BYTES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Overrun:
+    """More has happened than can be told: forget everything.
+
+    `lsn`: the highest that any account was to be read from PostgreSQL until, or 0.
+    """
+
+    lsn: int
+
+
+Changes = list[tuple[str, int]] | Overrun
+"""Accounts, each with a WAL position that it must be read from PostgreSQL until, or 0."""
+
+
+class Ring:
+    """The shared memory; made by the supervisor, inherited by its workers."""
+
+    def __init__(self, memory: mmap.mmap, workers: int) -> None:
+        self.memory = memory
+        self.workers = workers
+        self.heads_bytes = _line(workers)
+        self.words = memoryview(memory).cast("Q")
+
+    @classmethod
+    def create(cls, workers: int) -> Ring:
+        """Room for `workers` lanes."""
+        size = 2 * _line(workers) + workers * SLOTS * _SLOT_BYTES
+        return cls(mmap.mmap(-1, size), workers)
+
+    def lane(self, index: int) -> Lane:
+        """The lane that only worker `index` may write; a successor goes on where it ended."""
+        return Lane(self, index)
+
+    def reader(self) -> Reader:
+        """A position of one's own in every lane, at what has happened so far."""
+        return Reader(self)
+
+    def pinned_until(self) -> int:
+        """The highest WAL position that was ever told with an account; 0 = none."""
+        first = self.heads_bytes // _WORD
+        return max(self.words[first : first + self.workers])
+
+    def pin(self, lane: int, lsn: int) -> None:
+        """Raise the lane's highest position."""
+        place = self.heads_bytes // _WORD + lane
+        self.words[place] = max(self.words[place], lsn)
+
+    def slot_offset(self, lane: int, sequence: int) -> int:
+        """Where the entry stands, in bytes."""
+        return 2 * self.heads_bytes + (lane * SLOTS + sequence % SLOTS) * _SLOT_BYTES
+
+
+def _line(workers: int) -> int:
+    """Bytes for a word per worker, in whole cache lines."""
+    return -(-workers * _WORD // _LINE_BYTES) * _LINE_BYTES
+
+
+class Lane:
+    """The writing end of one worker."""
+
+    def __init__(self, ring: Ring, index: int) -> None:
+        assert 0 <= index < ring.workers
+        self._ring = ring
+        self._index = index
+
+    def append(self, account: str, lsn: int) -> None:
+        """Tell everybody that the account changed."""
+        ring = self._ring
+        sequence = ring.words[self._index]
+        offset = ring.slot_offset(self._index, sequence)
+        name = account.encode()
+        length = len(name) if len(name) <= _ACCOUNT_BYTES_MAX else _EVERYTHING
+        if lsn:
+            ring.pin(self._index, lsn)
+        ring.words[offset // _WORD + _SEQUENCE_WORD] = 0
+        _ENTRY.pack_into(ring.memory, offset, lsn, length, name)
+        # Single words, native order: each store is one instruction, seen whole or not at all.
+        ring.words[offset // _WORD + _SEQUENCE_WORD] = sequence + 1
+        ring.words[self._index] = sequence + 1
+
+
+class Reader:
+    """The reading end of one worker."""
+
+    def __init__(self, ring: Ring) -> None:
+        self._ring = ring
+        self._memory = ring.memory
+        self._heads_bytes = ring.heads_bytes
+        self._seen = b""
+        self._positions: list[int] = []
+        self._restart()
+
+    def changed(self) -> bool:
+        """Whether anything was appended since the last `drain`. The hot path."""
+        return self._memory[: self._heads_bytes] != self._seen
+
+    def drain(self) -> Changes:
+        """What was appended since; after an Overrun it starts anew from now."""
+        seen = self._memory[: self._heads_bytes]
+        heads = memoryview(seen).cast("Q")
+        changes: list[tuple[str, int]] = []
+        for lane, position in enumerate(self._positions):
+            if heads[lane] - position > SLOTS // 2:
+                return self._overrun()
+            for sequence in range(position, heads[lane]):
+                entry = self._entry(lane, sequence)
+                if entry is None:
+                    return self._overrun()
+                changes.append(entry)
+            self._positions[lane] = heads[lane]
+        self._seen = seen
+        return changes
+
+    def _entry(self, lane: int, sequence: int) -> tuple[str, int] | None:
+        ring = self._ring
+        offset = ring.slot_offset(lane, sequence)
+        lsn, length, name = _ENTRY.unpack_from(ring.memory, offset)
+        if length > _ACCOUNT_BYTES_MAX:
+            return None
+        if ring.words[offset // _WORD + _SEQUENCE_WORD] != sequence + 1:
+            return None
+        try:
+            return name[:length].decode(), lsn
+        except UnicodeDecodeError:
+            return None
+
+    def _overrun(self) -> Overrun:
+        self._restart()
+        return Overrun(self._ring.pinned_until())
+
+    def _restart(self) -> None:
+        # Heads first: what is appended between here and the caller's forgetting is told again.
+        self._seen = self._memory[: self._heads_bytes]
+        self._positions = list(memoryview(self._seen).cast("Q"))[: self._ring.workers]

@@ -1,0 +1,114 @@
+"""The sync: a process of its own that keeps Redis equal to PostgreSQL, and two commands on it."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+
+import asyncpg
+import structlog
+
+from server.lookup.feed import SlotBusyError
+from server.lookup.leadership import OvertakenError, lead
+from server.lookup.link import Node
+from server.lookup.mirror import Mirror
+from server.lookup.pulse import Pulse
+from server.lookup.slot import REQUESTS, SLOT, is_held
+from server.lookup.verify import verify
+
+__all__ = ["rebuild", "run_sync", "verify"]
+
+_log = structlog.get_logger("sync")
+_RETRY_SECONDS = 0.3
+_BUSY_SECONDS = 1.0
+_LOOK_SECONDS = 0.1
+_ORPHAN_LOOKS = 15
+
+
+async def run_sync(
+    dsn: str, redis_url: str, ready: Callable[[], None] | None = None, *, slot: str = SLOT
+) -> None:
+    """Lead, or wait to lead, until cancelled. `ready` is called once, when this process works.
+
+    That is when Redis is complete, or somebody else leads; lookups depend on neither.
+    """
+    tell = _Once(ready)
+    node = Node.from_url(redis_url)
+    while True:
+        try:
+            async with contextlib.aclosing(await Mirror.open(node)) as mirror:
+                pulse = Pulse(mirror)
+                async with asyncio.TaskGroup() as tasks:
+                    tasks.create_task(pulse.keep())
+                    tasks.create_task(_keep_leading(dsn, slot, pulse, tell))
+        except* Exception as group:  # a supervisor: whatever it was, begin again
+            _complain(group)
+        await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _keep_leading(dsn: str, slot: str, pulse: Pulse, tell: Callable[[], None]) -> None:
+    while pulse.mirror.is_open:
+        pause = _RETRY_SECONDS
+        try:
+            await lead(dsn, slot, pulse, tell)
+        except* (SlotBusyError, OvertakenError):
+            pulse.rest()
+            tell()
+            pause = _BUSY_SECONDS
+        except* Exception as group:  # likewise
+            _complain(group)
+        await asyncio.sleep(pause)
+
+
+class _Once:
+    """Calls what it was given the first time only."""
+
+    def __init__(self, call: Callable[[], None] | None) -> None:
+        self._call = call
+
+    def __call__(self) -> None:
+        call, self._call = self._call, None
+        if call is not None:
+            call()
+
+
+def _complain(group: BaseExceptionGroup[BaseException]) -> None:
+    for error in group.exceptions:
+        if isinstance(error, BaseExceptionGroup):
+            _complain(error)
+        elif isinstance(error, OSError | EOFError | asyncpg.PostgresError):
+            _log.warning("sync interrupted", error=repr(error))
+        else:
+            _log.error("sync interrupted", exc_info=error)
+
+
+async def rebuild(dsn: str, redis_url: str, *, slot: str = SLOT) -> None:
+    """Write every snapshot anew; returns when Redis is complete. Raises OSError, asyncpg errors.
+
+    The running sync does it, or, when nobody leads, this process.
+    """
+    connection = await asyncpg.connect(dsn, timeout=10)
+    stand_in: asyncio.Task[None] | None = None
+    try:
+        async with contextlib.aclosing(await Mirror.open(Node.from_url(redis_url))) as mirror:
+            before = (await mirror.marks()).epoch
+            was_held, orphaned = False, 0
+            while not await _is_complete_above(mirror, before):
+                held = await is_held(connection, slot)
+                if held and not was_held:
+                    await connection.execute("select pg_notify($1, 'rebuild')", REQUESTS)
+                was_held, orphaned = held, 0 if held else orphaned + 1
+                if orphaned > _ORPHAN_LOOKS and stand_in is None:
+                    stand_in = asyncio.create_task(run_sync(dsn, redis_url, slot=slot))
+                await asyncio.sleep(_LOOK_SECONDS)
+    finally:
+        if stand_in is not None:
+            stand_in.cancel()
+            await asyncio.wait([stand_in])
+        connection.terminate()
+
+
+async def _is_complete_above(mirror: Mirror, epoch: int) -> bool:
+    complete = (await mirror.marks()).complete
+    return complete is not None and complete.epoch > epoch and complete.run_id == mirror.run_id

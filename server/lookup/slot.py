@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import asyncpg
 
@@ -12,7 +13,7 @@ SLOT = "kvitok_sync"
 REQUESTS = "kvitok_sync"
 """Channel on which a rebuild is asked for."""
 
-Connection = asyncpg.Connection[asyncpg.Record]
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
 @dataclass(frozen=True, slots=True)

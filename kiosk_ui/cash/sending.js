@@ -35,13 +35,23 @@ export function Sending({ kiosk }) {
         <p class="hero__sum"><${Money} kopecks=${insertedKopecks(entry)} size="hero" short=${true} /></p>`,
       html`<${Code} entry=${entry} />`,
     ]} />`}
-    hands=${lost
-      ? html`<${Notice} kind="look" icon="offline" title=${attemptText(entry, seconds)}>
-          ${t("sending.lost")}<//>`
-      : html`<p class="acceptor"><span class="spinner" /> ${t("sending.first")}</p>`}
+    hands=${html`
+      <${Way} />
+      ${lost && html`<${Notice} kind="look" icon="offline" title=${attemptText(entry, seconds)}>
+        ${t("sending.lost")}<//>`}
+    `}
     main=${mayLeave
       ? { label: t("sending.main.leave"), onPress: kiosk.farewell }
       : { label: t("sending.main"), busy: true }} />`;
+}
+
+// Where the money is on its way: what is done, what is being done, what comes.
+function Way() {
+  return html`<ol class="way">
+    <li class="way__step way__step--done"><${Icon} name="check" />${t("sending.kept")}</li>
+    <li class="way__step way__step--here"><span class="spinner" />${t("sending.under_way")}</li>
+    <li class="way__step"><span class="way__ahead" />${t("sending.ahead")}</li>
+  </ol>`;
 }
 
 const attemptText = (entry, seconds) =>

@@ -2,6 +2,7 @@
 import { html, useState } from "../../ui_kit/html.js";
 import { Icon } from "../../ui_kit/components/icon.js";
 import { Money } from "../../ui_kit/components/money.js";
+import { Notice } from "../../ui_kit/components/notice.js";
 import { Slip } from "../../ui_kit/components/slip.js";
 import { Pages, Screen } from "../frame/frame.js";
 import { useLandscape } from "../frame/hooks.js";
@@ -18,7 +19,9 @@ export function Debt({ kiosk }) {
       html`<${Holder} account=${account} />`,
       html`<${Hero} debt=${debt} />`,
     ]} />`}
-    hands=${services.length > 1 && html`<${Services} services=${services} />`}
+    hands=${debt > 0
+      ? html`<${Services} services=${services} />`
+      : html`<${Notice} kind="safe">${t(debt < 0 ? "debt.overpaid.next" : "debt.zero.next")}<//>`}
     main=${{
       label: t(debt > 0 ? "debt.main" : "debt.main.ahead"),
       iconAfter: "next",
@@ -40,13 +43,14 @@ function Hero({ debt }) {
       <p class="hero__sum"><${Money} kopecks=${debt} size="hero" /></p>`;
   const word = debt < 0 ? "overpaid" : "zero";
   return html`<p class="hero__label hero__label--good"><${Icon} name="check" /> ${t(`debt.${word}`)}</p>
-    <p class="hero__sum"><${Money} kopecks=${-debt || 0} size="hero" /></p>
-    <p class="hero__next">${t(`debt.${word}.next`)}</p>`;
+    <p class="hero__sum"><${Money} kopecks=${-debt || 0} size="hero" /></p>`;
 }
 
 function Services({ services }) {
   const [page, setPage] = useState(0);
-  const size = useLandscape() ? 5 : 6;
+  const fit = useLandscape() ? 6 : 7;
+  // The pager takes the height of two rows.
+  const size = services.length > fit ? fit - 2 : fit;
   const rows = services.map(
     ({ service, name, debt_kopecks: kopecks }) => html`<div class="rows__row" key=${service}>
       <span class="rows__name">${name}</span>

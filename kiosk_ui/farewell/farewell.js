@@ -18,7 +18,7 @@ export function Farewell({ kiosk }) {
   const { entry } = kiosk.visit;
   const { words, tone, icon } = SAID[entry.state];
   useTimeout(FAREWELL_SECONDS, kiosk.leave, entry.agent_payment_id);
-  return html`<${Screen} kiosk=${{ ...kiosk, onFinish: kiosk.leave }} name="farewell"
+  return html`<${Screen} kiosk=${{ ...kiosk, onFinish: kiosk.leave }} step="done" name="farewell"
     title=${t("farewell.title")}
     say=${html`<div class=${`trouble trouble--${tone}`}>
       <div class="trouble__sign"><${Icon} name=${icon} size="1em" /></div>

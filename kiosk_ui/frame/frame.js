@@ -55,9 +55,9 @@ export function Screen({ kiosk, step, title, hint, tone = "", say, hands, main, 
 
 function Steps({ visit, step }) {
   const steps = stepsOf(visit);
-  const here = steps.indexOf(step);
+  const here = step === "done" ? steps.length : steps.indexOf(step);
   if (here < 0) return html`<div class="steps" />`;
-  return html`<ol class="steps" aria-label=${t("steps.now", { n: here + 1, of: steps.length })}>
+  return html`<ol class="steps" aria-label=${t("steps.now", { n: Math.min(here + 1, steps.length), of: steps.length })}>
     ${steps.map((name, index) => {
       const state = index < here ? "done" : index === here ? "here" : "ahead";
       return html`<li class=${`step step--${state}`} key=${name}

@@ -1,6 +1,5 @@
 // Third screen, once for each meter: what it shows now, beside what it showed before.
 import { html, useState } from "../../ui_kit/html.js";
-import { Button } from "../../ui_kit/components/button.js";
 import { Icon } from "../../ui_kit/components/icon.js";
 import { Notice } from "../../ui_kit/components/notice.js";
 import { formatDateShort } from "../../ui_kit/dates.js";
@@ -20,6 +19,7 @@ export function Readings({ kiosk }) {
   const [selected, setSelected] = useState(-1);
   const value = { digits: visit.readings[meter.meter] ?? "", selected };
   const judged = judgeReading(value.digits, meter);
+  const blank = value.digits === "";
 
   const put = (digits) => ({ readings: { ...visit.readings, [meter.meter]: digits } });
   const change = (next) => {
@@ -32,7 +32,6 @@ export function Readings({ kiosk }) {
   };
 
   return html`<${Screen} kiosk=${kiosk} step="readings" title=${t("readings.title")}
-    hint=${t("readings.hint")}
     say=${html`
       <${MeterCard} meter=${meter} n=${visit.meter + 1} of=${visit.account.meters.length} />
       <${Digits} value=${value} placeholder=${t("readings.now")} suffix=${meter.unit}
@@ -40,13 +39,12 @@ export function Readings({ kiosk }) {
         wrongAt=${judged.at} group="thousands" onSelect=${setSelected} />
       <${Verdict} judged=${judged} meter=${meter} />
     `}
-    hands=${html`<${Keypad} value=${value} lengthMax=${READING_DIGITS_MAX} onChange=${change} />
-      <${Button} onClick=${() => on(put(""))}>${t("readings.skip")}<//>`}
+    hands=${html`<${Keypad} value=${value} lengthMax=${READING_DIGITS_MAX} onChange=${change} />`}
     main=${{
-      label: t(judged.wrong === "much" ? "readings.main.sure" : "readings.main"),
-      kind: judged.wrong === "much" ? "main" : "main",
+      label: t(blank ? "readings.skip" : judged.wrong === "much" ? "readings.main.sure" : "readings.main"),
+      kind: blank ? "second" : "main",
       iconAfter: "next",
-      disabled: !value.digits || judged.wrong === "below",
+      disabled: judged.wrong === "below",
       onPress: () => on({}),
     }}
     onBack=${() => go(beforeMeter(visit))} />`;
@@ -61,12 +59,12 @@ function MeterCard({ meter, n, of }) {
       <p class="meter__number">${t("readings.meter", { meter: meter.meter })}</p>
     </div>
     <div class="meter__before">
-      <p class="meter__label">${t("readings.before")}</p>
       ${meter.last_reading === null
-        ? html`<p class="meter__none">${t("readings.none")}</p>`
-        : html`<p class="meter__figure figures">${figure(meter.last_reading)}${NBSP}<span
-              class="meter__unit">${meter.unit}</span></p>
-            ${meter.last_date && html`<p class="meter__date figures">${formatDateShort(meter.last_date)}</p>`}`}
+        ? html`<p class="meter__label">${t("readings.none")}</p>`
+        : html`<p class="meter__label figures">
+              ${t("readings.before", { date: meter.last_date ? formatDateShort(meter.last_date) : "" })}</p>
+            <p class="meter__figure figures">${figure(meter.last_reading)}${NBSP}<span
+              class="meter__unit">${meter.unit}</span></p>`}
     </div>
   </section>`;
 }
@@ -77,7 +75,7 @@ function Verdict({ judged, meter }) {
   if (judged.wrong === "much")
     return html`<${Notice} kind="look" title=${`${t("readings.much")}: ${amount(judged, meter)}`}
       >${t("readings.much.next")}<//>`;
-  if (judged.used === null) return html`<p class="used" />`;
+  if (judged.used === null) return html`<p class="used">${t("readings.hint")}</p>`;
   return html`<p class="used">${t("readings.used")} <strong class="figures keep"
     >${amount(judged, meter)}</strong></p>`;
 }

@@ -6,28 +6,33 @@ import { Rows, Slip } from "../../ui_kit/components/slip.js";
 import { formatTime } from "../../ui_kit/dates.js";
 import { groupThousands } from "../../ui_kit/money.js";
 import { Screen } from "../frame/frame.js";
-import { useLandscape, useTimeout } from "../frame/hooks.js";
+import { useTimeout } from "../frame/hooks.js";
 import { grouped } from "../groups.js";
 import { RECEIPT_SECONDS } from "../settings.js";
 import { t } from "../words.js";
 import { spread } from "./spread.js";
 
 const REASONS = ["READING_IMPLAUSIBLE", "READING_PERIOD_CLOSED", "METER_NOT_FOUND"];
+const REFUSED_SHOWN = 2;
+/** Rows beside the receipt that fit without scrolling; a refused reading takes two. */
+const ROWS_FIT = 6;
 
 export function ReceiptScreen({ kiosk }) {
   const { entry } = kiosk.visit;
   const payment = entry.outcome;
   useTimeout(RECEIPT_SECONDS, kiosk.leave, entry.agent_payment_id);
-  return html`<${Screen} kiosk=${{ ...kiosk, onFinish: kiosk.farewell }} name="receipt"
+  return html`<${Screen} kiosk=${{ ...kiosk, onFinish: kiosk.farewell }} step="done" name="receipt"
     title=${html`<span class="done"><${Icon} name="check" size="1em" />${t("receipt.title")}</span>`}
     tone="safe"
     say=${html`<${Slip} parts=${[
       html`<p class="hero__sum"><${Money} kopecks=${payment.amount_kopecks} size="hero" /></p>
         <${Rows} rows=${facts(payment.receipt)} />`,
+      html`<${Code} payment=${payment} />`,
+    ]} />`}
+    hands=${html`<${Slip} parts=${[
       html`<${Parts} entry=${entry} payment=${payment} />`,
       entry.readings.length > 0 && html`<${ReadingRows} entry=${entry} payment=${payment} />`,
     ]} />`}
-    hands=${html`<${Code} payment=${payment} />`}
     main=${{ label: t("receipt.main"), onPress: kiosk.farewell }} />`;
 }
 
@@ -39,7 +44,9 @@ const facts = (receipt) => [
 
 // What does not fit is added up in a last row, so that the parts always make the whole.
 function Parts({ entry, payment }) {
-  const fit = useLandscape() ? 3 : 5;
+  const refused = Math.min(REFUSED_SHOWN, refusedReadings(entry, payment).length);
+  const others = entry.readings.length > 0 ? 1 + 2 * refused : 0;
+  const fit = Math.max(2, ROWS_FIT - others);
   const parts = spread(payment.amount_kopecks, entry.services);
   const shown = parts.length > fit ? parts.slice(0, fit - 1) : parts;
   const rest = parts.slice(shown.length);
@@ -51,23 +58,33 @@ function Parts({ entry, payment }) {
 
 const row = (name, kopecks) => ({ name, value: html`<${Money} kopecks=${kopecks} size="row" />` });
 
+// One row when all were taken; those that were not are named below it, with the reason.
 function ReadingRows({ entry, payment }) {
-  const results = new Map(payment.readings.map((each) => [each.meter, each]));
-  return html`<${Rows} rows=${entry.readings.map((given) => ({
-    name: given.service_name,
-    value: readingText(given, results.get(given.meter)),
-  }))} />`;
+  const refused = refusedReadings(entry, payment);
+  const [n, of] = [entry.readings.length - refused.length, entry.readings.length];
+  const taken = t(n === of ? "receipt.reading.taken" : "receipt.reading.some", { n, of });
+  return html`<${Rows} rows=${[{ name: t("receipt.readings"), value: taken }]} />
+    ${refused.slice(0, REFUSED_SHOWN).map(
+      ({ given, reason }) => html`<p class="not-taken" key=${given.meter}>
+        ${t("receipt.reading.refused", {
+          service: given.service_name,
+          reading: groupThousands(given.reading),
+          unit: given.unit,
+          reason: reasonText(reason),
+        })}</p>`,
+    )}`;
 }
 
-function readingText({ reading, unit }, result) {
-  const shown = { reading: groupThousands(reading), unit };
-  if (result?.accepted) return t("receipt.reading.taken", shown);
-  const known = REASONS.includes(result?.reason) ? result.reason : "OTHER";
-  return html`<span class="not-taken">${t("receipt.reading.refused", {
-    ...shown,
-    reason: t(`receipt.reason.${known}`),
-  })}</span>`;
+function refusedReadings(entry, payment) {
+  const results = new Map(payment.readings.map((each) => [each.meter, each]));
+  return entry.readings
+    .map((given) => ({ given, result: results.get(given.meter) }))
+    .filter(({ result }) => !result?.accepted)
+    .map(({ given, result }) => ({ given, reason: result?.reason }));
 }
+
+const reasonText = (reason) =>
+  t(`receipt.reason.${REASONS.includes(reason) ? reason : "OTHER"}`);
 
 function Code({ payment }) {
   const id = encodeURIComponent(payment.agent_payment_id);

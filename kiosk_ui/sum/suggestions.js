@@ -1,7 +1,8 @@
 // Which sums to offer. Notes give no change, so what is above the debt is a round sum.
 
-const ROUND_KOPECKS = [5_000, 10_000, 50_000, 100_000];
+const ROUND_KOPECKS = [10_000, 50_000, 100_000];
 const AHEAD_KOPECKS = [50_000, 100_000, 200_000, 500_000];
+const LARGE_PART_KOPECKS = [500_000, 1_000_000];
 const OFFERS_MAX = 4;
 
 /**
@@ -16,7 +17,9 @@ export function suggestSums(debt, { min_kopecks: min, max_kopecks: max }) {
     (kopecks) => kopecks > debt && fits(kopecks),
   );
   const half = Math.round(debt / 2 / 10_000) * 10_000;
-  const below = half > 0 && half < Math.min(debt, max) && fits(half) ? [half] : [];
+  const below = (debt > max ? LARGE_PART_KOPECKS : [half]).filter(
+    (kopecks) => kopecks > 0 && kopecks < first.kopecks && fits(kopecks),
+  );
   return unique([first, ...offers(below, "part"), ...offers(above, "more")]).slice(0, OFFERS_MAX);
 }
 

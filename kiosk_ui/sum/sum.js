@@ -21,6 +21,8 @@ function Offers({ kiosk }) {
   const debt = visit.account.debt_kopecks;
   const offers = suggestSums(debt, visit.account.limits);
   const due = visit.due ?? (debt > 0 ? offers[0].kopecks : null);
+  // «Другая сумма» fills the place that is left in the last row of two.
+  const wide = (debt > 0 ? offers.length + 1 : offers.length) % 2 === 0;
   return html`<${Screen} kiosk=${kiosk} step="sum" title=${t("sum.title")}
     say=${html`<div class="offers" role="radiogroup">
       ${offers.map(
@@ -28,7 +30,7 @@ function Offers({ kiosk }) {
           first=${index === 0 && debt > 0} chosen=${offer.kopecks === due}
           onChoose=${() => go({ due: offer.kopecks })} />`,
       )}
-      <button type="button" class="offer offer--own" onClick=${() => go({ ownSum: "" })}>
+      <button type="button" class=${`offer offer--own${wide ? " offer--wide" : ""}`} onClick=${() => go({ ownSum: "" })}>
         <span class="offer__name">${t("sum.own")}</span><${Icon} name="next" size="1.500em" />
       </button>
     </div>`}

@@ -1,4 +1,5 @@
-// Button. `kind`: "" (quiet), main, caution, plain. One main button to a screen.
+// Button. `kind`: "" (quiet), main, second (in the main
+// place, but not the main thing), caution, plain. One main button to a screen.
 import { html } from "../html.js";
 import { Icon } from "./icon.js";
 

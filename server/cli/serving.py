@@ -138,4 +138,4 @@ def _announce(running: Running, data: Path, port: int) -> None:
 
 
 def _ready_line(port: int) -> None:
-    typer.echo(f"kvitok: ready http://127.0.0.1:{port}")
+    print(f"kvitok: ready http://127.0.0.1:{port}", flush=True)  # scripts wait for this line

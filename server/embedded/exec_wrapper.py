@@ -3,7 +3,7 @@
     exec_wrapper.py IDENTITY SIGNAL PARENT PROGRAM ARGUMENT...
 
 SIGNAL is what the kernel sends when PARENT dies, 0 for none. It is asked for after the identity
-has changed, because a change of user or namespace takes the request back; the exec keeps it.
+has changed, because a change of user takes the request back; the exec keeps it.
 """
 
 import ctypes

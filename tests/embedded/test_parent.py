@@ -18,14 +18,14 @@ import pytest
 import redis
 
 from server.embedded import EmbeddedError, EmbeddedPostgres, EmbeddedValkey, launch, processes
-from server.embedded.exec_wrapper import NAMESPACE, NOBODY
+from server.embedded.exec_wrapper import DROPPED, NAMESPACE, NOBODY, USER
 from server.embedded.launch import Identity
 from tests.embedded.parent import query
 from tests.servers import FAST_SETTINGS, short_directory
 
 ROOT = Path(__file__).parents[2]
 PARENT = ROOT / "tests" / "embedded" / "parent.py"
-USER = 12345
+NAMELESS = 12345
 IS_ROOT = os.geteuid() == 0
 needs_root = pytest.mark.skipif(not IS_ROOT, reason="takes root to become somebody else")
 
@@ -99,26 +99,41 @@ def test_ctrl_c_reaches_the_parent_only(directory: Path) -> None:
     assert not any(map(processes.is_alive, (started["postgres"], started["valkey"])))
 
 
+@pytest.mark.parametrize("identity", [USER, NAMESPACE, DROPPED] if IS_ROOT else [USER])
+def test_the_kernel_ends_a_server_whatever_it_runs_as(identity: str) -> None:
+    """The wrapper's parent is a shell that is killed; `sleep` stands for the server."""
+    wrapper = [sys.executable, "-I", "-S", str(launch._WRAPPER), identity, "9", "$$"]
+    line = f"{' '.join(wrapper)} {shutil.which('sleep')} 60 & echo $!; wait"
+    with subprocess.Popen(["sh", "-c", line], stdout=subprocess.PIPE, text=True) as shell:
+        assert shell.stdout is not None
+        server = int(shell.stdout.readline())
+        while Path(f"/proc/{server}/comm").read_text(encoding="ascii") != "sleep\n":
+            assert processes.is_alive(server)
+        shell.kill()
+    assert processes.wait_gone([server], 2)
+
+
 def test_a_forked_worker_neither_locks_the_directory_nor_stops_the_server(
     own_postgres: EmbeddedPostgres,
 ) -> None:
     home, pid = own_postgres.log_path.parent, own_postgres.pid
-    begin, go = os.pipe()
+    answers, answer = os.pipe()
     worker = os.fork()
     if worker == 0:
         own_postgres.stop()
-        os._exit(0 if own_postgres.pid == pid and os.read(begin, 1) else 1)
-    own_postgres.stop()
-    again = EmbeddedPostgres(home, settings=FAST_SETTINGS)
+        os.write(answer, b"y" if own_postgres.pid == pid else b"n")
+        signal.pause()
     try:
+        assert os.read(answers, 1) == b"y"
+        own_postgres.stop()
+        again = EmbeddedPostgres(home, settings=FAST_SETTINGS)
         again.start()  # though the worker still runs
         again.stop()
     finally:
-        os.write(go, b".")
-        os.close(go)
-        os.close(begin)
-        _, status = os.waitpid(worker, 0)
-    assert os.waitstatus_to_exitcode(status) in (0, 1)
+        os.kill(worker, signal.SIGKILL)
+        os.waitpid(worker, 0)
+        os.close(answers)
+        os.close(answer)
 
 
 def python_for_anybody() -> str | None:
@@ -127,7 +142,9 @@ def python_for_anybody() -> str | None:
     for candidate in (sys.executable, f"/usr/bin/{name}", f"/usr/local/bin/{name}"):
         reached = [candidate, "-c", f"open({str(PARENT)!r})"]
         try:
-            tried = subprocess.run(reached, user=USER, group=USER, extra_groups=[], check=False)
+            tried = subprocess.run(
+                reached, user=NAMELESS, group=NAMELESS, extra_groups=[], check=False
+            )
         except OSError:
             continue
         if tried.returncode == 0:
@@ -162,15 +179,17 @@ def test_an_ordinary_user_starts_stops_and_starts_again(directory: Path) -> None
 
 @needs_root
 def test_a_user_without_a_name_starts_stops_and_starts_again(directory: Path) -> None:
-    assert run_journey(directory, USER)["answer"] == 42
+    assert run_journey(directory, NAMELESS)["answer"] == 42
 
 
 @needs_root
 def test_root_is_told_that_a_directory_belongs_to_a_user(directory: Path) -> None:
     home = directory / "pg"
     home.mkdir()
-    os.chown(home, USER, USER)
-    with pytest.raises(EmbeddedError, match=f"made by user {USER} and this is user 0: start as"):
+    os.chown(home, NAMELESS, NAMELESS)
+    with pytest.raises(
+        EmbeddedError, match=f"made by user {NAMELESS} and this is user 0: start as"
+    ):
         EmbeddedPostgres(home).start()
 
 
@@ -181,8 +200,8 @@ def test_a_user_is_told_that_a_directory_belongs_to_root(directory: Path) -> Non
     child = os.fork()
     if child == 0:
         os.setgroups([])
-        os.setgid(USER)
-        os.setuid(USER)
+        os.setgid(NAMELESS)
+        os.setuid(NAMELESS)
         try:
             EmbeddedPostgres(home).start()
         except EmbeddedError as error:

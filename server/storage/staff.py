@@ -7,6 +7,7 @@ import datetime as dt
 import asyncpg
 
 from server.staff import Credentials, Role, Staff
+from server.storage.connection import Connection
 from server.storage.lost import lost_is_unknown
 
 _ATTEMPT_SPAN = dt.timedelta(minutes=15)
@@ -101,9 +102,7 @@ class StaffBook:
         return tuple(_staff(row) for row in rows)
 
 
-async def add_staff(
-    connection: asyncpg.Connection[asyncpg.Record], staff: Staff, password_hash: str
-) -> None:
+async def add_staff(connection: Connection, staff: Staff, password_hash: str) -> None:
     """Let a person in; one who is there already is left as they are."""
     await connection.execute(
         "insert into recon.staff (login, name, role, password_hash, demo)"

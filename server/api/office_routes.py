@@ -1,0 +1,26 @@
+"""All routes of the office, wired from its parts; called by the composition root."""
+
+from __future__ import annotations
+
+from aiohttp import web
+
+from server.api.office import OfficeSettings, Registries
+from server.api.office_cases import CaseDoor
+from server.api.sessions import Sessions
+from server.reconciliation.resolution import Cases, Ledger
+from server.reconciliation.workbench import Workbench
+
+
+def office_routes(
+    workbench: Workbench,
+    cases: Cases,
+    ledger: Ledger,
+    sessions: Sessions,
+    settings: OfficeSettings,
+) -> list[web.RouteDef]:
+    """`ledger` must publish what it posts before it returns."""
+    return [
+        *sessions.routes(),
+        *Registries(workbench, sessions, settings).routes(),
+        *CaseDoor(workbench, cases, ledger, sessions, settings).routes(),
+    ]

@@ -146,6 +146,7 @@ def test_verify_counts_one_missing_one_stale_one_extra(demo: Demo) -> None:
         "extra": 0,
     }
     old = client.get("a:1000009")
+    assert isinstance(old, bytes)
     pay(demo, str(next(_ids)), "1000009", "10.00")
     client.set("a:1000009", old)
     client.delete("a:1000010")

@@ -31,7 +31,7 @@ Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 async def pool(database_dsn: str) -> AsyncIterator[Pool]:
     async with asyncpg.create_pool(database_dsn, min_size=2, max_size=10) as pool:
         async with pool.acquire() as connection:
-            await settle(connection)  # type: ignore[arg-type]
+            await settle(connection)
         yield pool
 
 
@@ -44,7 +44,7 @@ async def ledger(pool: Pool) -> AsyncIterator[PostgresLedger]:
 
 async def proof(pool: Pool) -> tuple[object, ...]:
     async with pool.acquire() as connection:
-        return await differences(connection)  # type: ignore[arg-type]
+        return await differences(connection)
 
 
 def cancellation(key: str, *, after_close: bool = False) -> Cancellation:
@@ -274,7 +274,7 @@ async def test_a_statement_lists_credited_payments_of_the_interval(ledger: Postg
 async def test_a_lost_connection_is_an_unknown_outcome(database_dsn: str) -> None:
     async with asyncpg.create_pool(database_dsn, min_size=1, max_size=1) as pool:
         async with pool.acquire() as connection:
-            await settle(connection)  # type: ignore[arg-type]
+            await settle(connection)
         ledger = PostgresLedger(pool, {}, FileSealer(bytes(32)))
         blocker = await asyncpg.connect(database_dsn)
         transaction = blocker.transaction()

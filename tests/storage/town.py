@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncpg
+from server.storage.connection import Connection
 
 ACCOUNTS = ("1000001", "1000002", "1000003")
 
 
-async def settle(connection: asyncpg.Connection[asyncpg.Record]) -> None:
+async def settle(connection: Connection) -> None:
     """Companies, two services, three accounts of which one is closed, two agents."""
     await connection.execute(
         """

@@ -24,7 +24,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Agent:
-    """One counterparty. `settings` are the protocol's dialect switches, documented in its README."""
+    """One counterparty. `settings` are the dialect switches that the protocol's README names."""
 
     name: str
     protocol: str

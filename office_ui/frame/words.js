@@ -1,0 +1,56 @@
+// What the frame says: navigation, the person, shortcuts.
+import { defineWords } from "../../ui_kit/words.js";
+
+const ru = {
+  brand: "Квиток",
+  "brand.line": "Бухгалтерия",
+  "nav.label": "Разделы",
+  "nav.registries": "Реестры",
+  "nav.mismatches": "Расхождения",
+  "nav.demo": "Демонстрация: данные вымышлены",
+  "nav.logout": "Выйти",
+  "nav.density": "Просторные строки",
+  "nav.keys": "Клавиши",
+  "keys.title": "Клавиши",
+  "keys.close": "Закрыть",
+  "keys.registries": "Реестры",
+  "keys.mismatches": "Расхождения",
+  "keys.down": "Следующая строка",
+  "keys.up": "Предыдущая строка",
+  "keys.open": "Открыть выбранное",
+  "keys.search": "Поиск",
+  "keys.back": "Назад к списку",
+  "keys.upload": "Загрузить реестр",
+  "keys.take": "Взять дело себе",
+  "keys.choose": "Выбрать решение",
+  "keys.decide": "Выполнить решение",
+  "keys.help": "Эта подсказка",
+};
+
+const en = {
+  brand: "Kvitok",
+  "brand.line": "Accounting",
+  "nav.label": "Sections",
+  "nav.registries": "Registries",
+  "nav.mismatches": "Mismatches",
+  "nav.demo": "Demonstration: all data is invented",
+  "nav.logout": "Log out",
+  "nav.density": "Comfortable rows",
+  "nav.keys": "Keys",
+  "keys.title": "Keys",
+  "keys.close": "Close",
+  "keys.registries": "Registries",
+  "keys.mismatches": "Mismatches",
+  "keys.down": "Next row",
+  "keys.up": "Previous row",
+  "keys.open": "Open what is selected",
+  "keys.search": "Search",
+  "keys.back": "Back to the list",
+  "keys.upload": "Upload a registry",
+  "keys.take": "Take the case",
+  "keys.choose": "Choose a decision",
+  "keys.decide": "Carry the decision out",
+  "keys.help": "This list",
+};
+
+export const t = defineWords({ ru, en });

@@ -68,8 +68,8 @@ function Bill() {
       <path class="where__line where__line--strong" d="M28 34h84" />
       <path class="where__line" d="M28 56h112M28 72h92M28 106h150M28 124h150M28 142h150M232 106h40M232 124h40M232 142h40" />
       <rect class="where__mark" x="166" y="20" width="114" height="50" rx="8" />
-      <text class="where__label" x="178" y="38">${t("find.bill.number")}</text>
-      <text class="where__number" x="178" y="61">1234 567</text>
+      <text class="where__label" font-size="10.5" x="178" y="38">${t("find.bill.number")}</text>
+      <text class="where__number" font-size="19" x="178" y="61">1234 567</text>
     </svg>
     <p class="where__terms">${t("find.terms")}</p>
   </div>`;

@@ -38,24 +38,30 @@ export function ReceiptScreen({ kiosk }) {
 
 const facts = (receipt) => [
   { name: t("receipt.account"), value: grouped(receipt.account) },
-  { name: t("receipt.number"), value: groupThousands(String(receipt.payment_id)) },
+  { name: t("receipt.number"), value: String(receipt.payment_id) },
   { name: t("receipt.date"), value: formatTime(receipt.recorded_at) },
 ];
 
-// What does not fit is added up in a last row, so that the parts always make the whole.
+// Services that do not fit are added up in one row, so that the parts always make the whole; what
+// goes ahead is always named.
 function Parts({ entry, payment }) {
   const refused = Math.min(REFUSED_SHOWN, refusedReadings(entry, payment).length);
   const others = entry.readings.length > 0 ? 1 + 2 * refused : 0;
-  const fit = Math.max(2, ROWS_FIT - others);
   const parts = spread(payment.amount_kopecks, entry.services);
-  const shown = parts.length > fit ? parts.slice(0, fit - 1) : parts;
-  const rest = parts.slice(shown.length);
-  const rows = shown.map(({ name, kopecks }) => row(name ?? t("receipt.advance"), kopecks));
-  if (rest.length)
-    rows.push(row(t("receipt.others", { n: rest.length }), rest.reduce((sum, each) => sum + each.kopecks, 0)));
+  const services = parts.filter(({ name }) => name !== null);
+  const ahead = parts.filter(({ name }) => name === null);
+  const fit = Math.max(2, ROWS_FIT - others - ahead.length);
+  const shown = services.length > fit ? services.slice(0, fit - 1) : services;
+  const rest = services.slice(shown.length);
+  const rows = [
+    ...shown.map(({ name, kopecks }) => row(name, kopecks)),
+    ...(rest.length ? [row(t("receipt.others", { n: rest.length }), sum(rest))] : []),
+    ...ahead.map(({ kopecks }) => row(t("receipt.advance"), kopecks)),
+  ];
   return html`<h2 class="slip__title">${t("receipt.services")}</h2><${Rows} rows=${rows} />`;
 }
 
+const sum = (parts) => parts.reduce((total, { kopecks }) => total + kopecks, 0);
 const row = (name, kopecks) => ({ name, value: html`<${Money} kopecks=${kopecks} size="row" />` });
 
 // One row when all were taken; those that were not are named below it, with the reason.

@@ -26,7 +26,7 @@ from server.protocols import load
 from server.sealing import FileSealer
 from server.storage import catalogue
 from server.storage.agents import CHANGED, agents
-from server.storage.connection import Connection
+from server.storage.connection import Connection, answers
 from server.storage.ledger import PostgresLedger
 from server.storage.replay import claim
 from server.supervisor import Ready
@@ -151,7 +151,7 @@ async def _application(
     )
     door = ProtocolDoor(book.current, load(), answering, settings.request_timeout_seconds)
     application.add_routes(door.routes())
-    application.add_routes(Operate(pool, near_cache).routes())
+    application.add_routes(Operate(partial(answers, pool), near_cache).routes())
     application.add_routes(
         kiosk_routes(desk, lambda: book.current()[KIOSK], PeerGuard(time.monotonic))
     )

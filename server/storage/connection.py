@@ -9,3 +9,11 @@ import asyncpg
 Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )
+
+
+async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
+    """Whether PostgreSQL answers now."""
+    try:
+        return bool(await pool.fetchval("select true"))
+    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        return False

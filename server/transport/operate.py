@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-import asyncpg
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
@@ -34,8 +34,8 @@ class Lookup(Protocol):
 class Operate:
     """Health of this process and the numbers of all workers."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], lookup: Lookup) -> None:
-        self._pool = pool
+    def __init__(self, postgres_answers: Callable[[], Awaitable[bool]], lookup: Lookup) -> None:
+        self._postgres_answers = postgres_answers
         self._lookup = lookup
 
     def routes(self) -> list[web.RouteDef]:
@@ -65,8 +65,8 @@ class Operate:
     async def _postgres(self) -> bool:
         try:
             async with asyncio.timeout(_PROBE_SECONDS):
-                return bool(await self._pool.fetchval("select true"))
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                return await self._postgres_answers()
+        except TimeoutError:
             return False
 
     async def _metrics(self, request: web.Request) -> web.Response:

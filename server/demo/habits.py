@@ -17,9 +17,9 @@ def habits() -> tuple[Habit, ...]:
     """256 courses; which of them an account follows is decided by its number."""
     random = Random(_SEED)
     return (
-        *(_regular(random, 1) for _ in range(104)),
-        *(_regular(random, 2) for _ in range(66)),
-        *(_regular(random, 3) for _ in range(22)),
+        *(_regular(random, 1) for _ in range(128)),
+        *(_regular(random, 2) for _ in range(50)),
+        *(_regular(random, 3) for _ in range(14)),
         *(_round_sums(random) for _ in range(22)),
         *(_given_up(random) for _ in range(26)),
         *(() for _ in range(7)),
@@ -35,7 +35,7 @@ def _regular(random: Random, every: int) -> Habit:
 
 def _round_sums(random: Random) -> Habit:
     """Round sums that name no service."""
-    return tuple((k, ROUND_SUM) for k in range(MONTHS) if random.randrange(4))
+    return tuple((k, ROUND_SUM) for k in range(MONTHS) if random.randrange(8))
 
 
 def _given_up(random: Random) -> Habit:

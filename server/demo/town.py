@@ -43,6 +43,7 @@ async def build_town(
 ) -> None:
     """Build the town once; a database that has one, of whatever size, keeps it.
 
+    `today` is the date in Moscow, where the town's clocks stand: nothing is paid on it or later.
     An interrupted build leaves no account and no mark behind, and the next one begins anew.
     Raises NotEmpty. The database must be migrated, and the role a superuser.
     """
@@ -194,7 +195,7 @@ async def _close_books(connection: asyncpg.Connection[asyncpg.Record], town: Tow
         "insert into ledger.business_day (agent, day, closed_at)"
         " select a.name, d.day::date, case when d.day < $2::date - $3::int"
         "        then (d.day + interval '1 day 10 hours') at time zone a.zone end"
-        "   from ledger.agents a, generate_series($1::date, $2::date - 1, '1 day') d(day)"
+        "   from ledger.agents a, generate_series($1::date::timestamp, $2::date - 1, '1 day') d(day)"
         "  where a.name = any($4::text[])",
         town.year.pay_month(0),
         town.year.today,

@@ -152,7 +152,12 @@ def _times() -> list[tuple[bytes, bytes]]:
     random = Random(_SEED)
     found = []
     for hour in random.choices(_HOURS, _HOUR_WEIGHTS, k=_TIMES):
-        paid = dt.datetime(2000, 1, 1, hour, random.randrange(60), random.randrange(60))  # noqa: DTZ001
+        paid = dt.timedelta(hours=hour, seconds=random.randrange(3_600))
         recorded = paid + dt.timedelta(milliseconds=random.randrange(300, 4_000))
-        found.append((f"{paid:%H:%M:%S}".encode(), f"{recorded:%H:%M:%S.%f}"[:-3].encode()))
+        found.append((_clock(paid, "seconds"), _clock(recorded, "milliseconds")))
     return found
+
+
+def _clock(since_midnight: dt.timedelta, precision: str) -> bytes:
+    moment = dt.datetime.min.replace(tzinfo=dt.UTC) + since_midnight
+    return moment.time().isoformat(precision).encode()

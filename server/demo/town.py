@@ -195,7 +195,8 @@ async def _close_books(connection: asyncpg.Connection[asyncpg.Record], town: Tow
         "insert into ledger.business_day (agent, day, closed_at)"
         " select a.name, d.day::date, case when d.day < $2::date - $3::int"
         "        then (d.day + interval '1 day 10 hours') at time zone a.zone end"
-        "   from ledger.agents a, generate_series($1::date::timestamp, $2::date - 1, '1 day') d(day)"
+        "   from ledger.agents a,"
+        "        generate_series($1::date::timestamp, $2::date - 1, '1 day') d(day)"
         "  where a.name = any($4::text[])",
         town.year.pay_month(0),
         town.year.today,

@@ -9,7 +9,7 @@ import { simulatedCash } from "./devices/simulated_cash.js";
 import { Farewell } from "./farewell/farewell.js";
 import { FindAccount } from "./find_account/find_account.js";
 import { Idle } from "./idle.js";
-import { addNote, canKeep, insertedKopecks, newEntry, seal, unfinished } from "./journal.js";
+import { addNote, canKeep, newEntry, seal, unfinished } from "./journal.js";
 import { Readings } from "./readings/readings.js";
 import { ReceiptScreen } from "./receipt/receipt.js";
 import { Sum } from "./sum/sum.js";
@@ -60,7 +60,6 @@ function Kiosk() {
     onFinish: untouched(visit) ? null : leave,
     farewell: () => go({ screen: "farewell" }),
     startPayment: (due) => go(paymentStarted(visit, due)),
-    inserted: () => insertedKopecks(visitNow.current.entry),
     takeNote: (kopecks) => go({ entry: addNote(visitNow.current.entry, kopecks) }),
     sealPayment: (entry) => go({ screen: "sending", entry: seal(entry) }),
     entryChanged: (entry) => {
@@ -83,7 +82,7 @@ const untouched = (visit) => visit.screen === "find" && visit.number === "";
 
 /** A payment that a restart interrupted is taken up before anything else. */
 function firstVisit() {
-  const [entry, ...others] = unfinished();
+  const [entry, ...others] = canKeep() ? unfinished() : [];
   for (const other of others) deliver(other.state === "open" ? seal(other) : other, () => {});
   if (!entry) return newVisit();
   const screen = entry.state === "open" ? "cash" : "sending";

@@ -10,7 +10,7 @@ import { formatMoney } from "../../ui_kit/money.js";
 import { Screen } from "../frame/frame.js";
 import { useLandscape } from "../frame/hooks.js";
 import { grouped } from "../groups.js";
-import { insertedKopecks } from "../journal.js";
+import { canKeep, insertedKopecks } from "../journal.js";
 import { t } from "../words.js";
 import { DemoDevice } from "./demo_device.js";
 
@@ -61,8 +61,12 @@ function useAcceptor(kiosk, enough) {
     if (enough) return undefined;
     const { cash } = now.current;
     cash.open({
-      mayTake: (kopecks) =>
-        now.current.inserted() + kopecks > now.current.visit.entry.max_kopecks ? "above" : "",
+      // A note that could not be written down must not be swallowed.
+      mayTake: (kopecks) => {
+        if (!canKeep()) return "storage";
+        const { entry } = now.current.visit;
+        return insertedKopecks(entry) + kopecks > entry.max_kopecks ? "above" : "";
+      },
       onEvent: ({ type, kopecks, reason }) => {
         setChecking(type === "checking" ? kopecks : null);
         setReturned(type === "returned" ? { kopecks, reason } : null);
@@ -104,6 +108,8 @@ function Status({ entry, acceptor, enough, resumed, payable }) {
       sum: short(returned.kopecks),
       max: short(entry.max_kopecks),
     })}<//>`;
+  if (returned?.reason === "storage")
+    return html`<${Notice} kind="risk" title=${t("trouble.storage")}>${t("trouble.storage.text")}<//>`;
   if (resumed && entry.notes.length === resumed)
     return html`<${Notice} kind="safe">${t("cash.resumed")}<//>`;
   if (!payable)

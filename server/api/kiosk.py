@@ -22,8 +22,6 @@ from server.accounts import AccountView, Meter
 from server.agents import Agent
 from server.api.kiosk_shapes import (
     AccountShown,
-    ErrorBody,
-    ErrorShown,
     LimitsShown,
     MeterShown,
     PaymentSent,
@@ -32,7 +30,7 @@ from server.api.kiosk_shapes import (
     Receipt,
     ServiceShown,
 )
-from server.api.sentences import sentence
+from server.api.problems import NO_STORE, json_answer, refused
 from server.messages import (
     AccountChecked,
     CheckAccount,
@@ -112,9 +110,10 @@ class _Door:
             try:
                 self._admit(request)
                 return await handler(request)
-            except Refused as refused:
-                self._count(request, refused)
-                return _error(request, refused.refusal)
+            except Refused as error:
+                self._count(request, error.refusal)
+                status = _HTTP_STATUS.get(error.refusal, _HTTP_STATUS_OTHER)
+                return refused(status, error.refusal).answer(request)
 
         return answer
 
@@ -122,7 +121,7 @@ class _Door:
         agent = self._agent()
         outcome = await self._desk.handle(agent, CheckAccount(request.match_info["number"]))
         assert isinstance(outcome, AccountChecked)
-        return _json(_account_shown(outcome.view, agent))
+        return json_answer(_account_shown(outcome.view, agent))
 
     async def pay(self, request: web.Request) -> web.Response:
         agent = self._agent()
@@ -130,7 +129,7 @@ class _Door:
         if isinstance(outcome, RefusedOutcome):
             raise Refused(outcome.refusal, "payment", outcome.field)
         assert isinstance(outcome, PaymentAccepted)
-        return _json(_payment_shown(outcome.payment, agent, outcome.repeated))
+        return json_answer(_payment_shown(outcome.payment, agent, outcome.repeated))
 
     async def qr_picture(self, request: web.Request) -> web.Response:
         agent = self._agent()
@@ -138,7 +137,7 @@ class _Door:
         outcome = await self._desk.handle(agent, GetStatus(agent_payment_id=payment_id))
         assert isinstance(outcome, PaymentStatus)
         picture = _qr_svg(_receipt(outcome.payment, agent).qr)
-        return web.Response(body=picture, content_type="image/svg+xml", headers=_NO_STORE)
+        return web.Response(body=picture, content_type="image/svg+xml", headers=NO_STORE)
 
     def _admit(self, request: web.Request) -> None:
         agent, peer = self._agent(), request.remote or ""
@@ -147,8 +146,8 @@ class _Door:
         if self._guard is not None and not self._guard.admit(agent, peer):
             raise Refused(Refusal.TRY_LATER, f"too many requests from {peer}")
 
-    def _count(self, request: web.Request, refused: Refused) -> None:
-        if self._guard is not None and refused.refusal is Refusal.ACCOUNT_NOT_FOUND:
+    def _count(self, request: web.Request, refusal: Refusal) -> None:
+        if self._guard is not None and refusal is Refusal.ACCOUNT_NOT_FOUND:
             self._guard.unknown_account(self._agent(), request.remote or "")
 
 
@@ -264,21 +263,3 @@ def _qr_svg(text: str) -> bytes:
     code = segno.make(text, error="m", micro=False)
     code.save(picture, kind="svg", xmldecl=False, omitsize=True, border=2, light="#fff")
     return picture.getvalue()
-
-
-_NO_STORE = {"Cache-Control": "no-store"}
-
-
-def _json(body: msgspec.Struct, status: int = 200) -> web.Response:
-    return web.Response(
-        body=msgspec.json.encode(body),
-        status=status,
-        content_type="application/json",
-        headers=_NO_STORE,
-    )
-
-
-def _error(request: web.Request, refusal: Refusal) -> web.Response:
-    message = sentence(refusal, request.headers.get("Accept-Language", ""))
-    body = ErrorShown(ErrorBody(refusal.value, message, refusal.final))
-    return _json(body, _HTTP_STATUS.get(refusal, _HTTP_STATUS_OTHER))

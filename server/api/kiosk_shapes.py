@@ -103,17 +103,3 @@ class PaymentShown(msgspec.Struct, frozen=True):
     state: str
     readings: list[ReadingJudged]
     receipt: Receipt
-
-
-class ErrorBody(msgspec.Struct, frozen=True):
-    """A refusal: its name, a sentence for people, and whether a repeat is pointless."""
-
-    code: str
-    message: str
-    final: bool
-
-
-class ErrorShown(msgspec.Struct, frozen=True):
-    """The one shape of an error."""
-
-    error: ErrorBody

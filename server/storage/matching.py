@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from server.reconciliation.formats import Numbers
 from server.storage.connection import Connection
 
-Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
-
 
 @dataclass(frozen=True, slots=True)
 class Matching:
@@ -139,8 +137,8 @@ with single as (
 ), chosen as (
   select distinct on (payment_id) * from single order by payment_id, days, ordinal
 ), gone as (
-  delete from recon_pairs q using chosen c
-   where q.ordinal = c.ordinal or q.payment_id = c.payment_id
+  delete from recon_pairs where ordinal in (select ordinal from chosen)
+                              or payment_id in (select payment_id from chosen)
 )
 insert into recon_tied
 select c.ordinal, p.payment_id, p.agent, p.agent_payment_id, p.account, p.amount_kopecks,
@@ -263,35 +261,48 @@ select m.line, l.bucket, 'pending', m.amount_kopecks, m.id, $2
    and l.bucket <> 'pending'
 """
 
-# The days that the file reports on: those it states, if rows bear them or there are no rows; and
-# those of which it has at least half of what nobody had reported yet (a stray row proves nothing).
+# The days that the file speaks of, and how: `stated` when it says so and rows bear it or there are
+# no rows; also days of which a corrected file withdrew a payment.
+_DAYS = """
+create temporary table recon_days on commit drop as
+select day, bool_or(stated) as stated from (
+  select day, false as stated from recon_work where day is not null
+  union all select d, true from unnest($1::date[]) d
+   where not exists (select from recon_work) or exists (select from recon_work w where w.day = d)
+  union all select p.business_day, true from recon.lines l
+    join ledger.payment p on p.payment_id = l.payment_id where l.superseded_by = $2) d
+ group by day
+"""
+
+# A table of its own, with statistics of its own: today's payments are new to those of the ledger.
+_OWN = """
+create temporary table recon_own on commit drop as
+select p.payment_id, p.recorded_at, p.business_day, p.amount_kopecks, p.agent_payment_id,
+       p.account, p.registry_line
+  from ledger.payment p
+ where p.agent = $1 and p.business_day in (select day from recon_days)
+   and p.recorded_at >= (select min(day) from recon_days) - 2
+"""
+
+# Of the days spoken of, the file reports on those stated and on those of which it has at least
+# half of what nobody had reported yet (a stray row proves nothing). A payment whose number stands
+# in a bad row is not missing.
 _MISSING = f"""
 create temporary table recon_missing on commit drop as
-with days as (
-  select day, bool_or(stated) as stated from (
-    select day, false as stated from recon_work where day is not null
-    union all select d, true from unnest($2::date[]) d
-     where not exists (select from recon_work)
-        or exists (select from recon_work w where w.day = d)
-    union all select p.business_day, true from recon.lines l
-      join ledger.payment p on p.payment_id = l.payment_id where l.superseded_by = $3) d
-   group by day
-), own as (
-  select p.payment_id, p.business_day, p.amount_kopecks, p.agent_payment_id, p.account,
-         exists (select from recon_tied t where t.payment_id = p.payment_id) as here
-    from ledger.payment p
-   where p.agent = $1 and p.business_day in (select day from days)
-     and p.recorded_at >= (select min(day) from days) - 2
-     and {_CREDITED} and {_NOT_TIED_BEFORE}
+with own as (
+  select p.*, t.ordinal is not null as here
+    from recon_own p left join recon_tied t on t.payment_id = p.payment_id
+   where {_CREDITED} and {_NOT_TIED_BEFORE}
      and not exists (select from recon.lines f where f.id = p.registry_line
                         and f.superseded_by is null)
 ), told as (
-  select d.day from days d left join own o on o.business_day = d.day
+  select d.day from recon_days d left join own o on o.business_day = d.day
    group by d.day, d.stated
   having d.stated or count(*) filter (where o.here) >= count(*) filter (where not o.here)
 )
 select payment_id, business_day, amount_kopecks, agent_payment_id, account from own
  where not here and business_day in (select day from told)
+   and agent_payment_id not in (select operation from recon_work where fault <> '')
 """
 
 _MISSING_CASES = """
@@ -333,6 +344,13 @@ select 'system', outcome, 'mismatch', id::text, 'registry ' || $2::text from hea
 """
 
 
+# Within a larger transaction the tables would outlive the import.
+DISCARD = """
+drop table recon_stage, recon_work, recon_carried, recon_keys, recon_tied, recon_pairs,
+           recon_repeated, recon_verdict, recon_days, recon_own, recon_missing
+"""
+
+
 async def classify(connection: Connection, matching: Matching) -> None:
     """From the staged rows to a verdict on each; supersedes lines of a corrected registry."""
     agent, unique_numbers = matching.agent, matching.numbers is Numbers.GLOBAL
@@ -351,7 +369,10 @@ async def classify(connection: Connection, matching: Matching) -> None:
     await _tie_by_content(connection, matching)
     await connection.execute(_REPEATED, agent, unique_numbers)
     await connection.execute(_VERDICT, agent)
-    await connection.execute(_MISSING, agent, sorted(matching.days), matching.registry)
+    await connection.execute(_DAYS, sorted(matching.days), matching.registry)
+    await connection.execute(_OWN, agent)
+    await connection.execute("analyze recon_own")
+    await connection.execute(_MISSING, agent)
 
 
 async def record_cases(
@@ -374,6 +395,7 @@ async def _tie_by_content(connection: Connection, matching: Matching) -> None:
     )
     # No day, no rows or no such format: the comparison with null leaves the table empty.
     await connection.execute(_PAIRS, matching.agent, first_day)
+    await connection.execute("analyze recon_pairs")
     while True:
         done = await connection.execute(_TIE_BY_CONTENT)
         if done == "INSERT 0 0":

@@ -287,8 +287,8 @@ async def _move_kopecks(
 ) -> None:
     await connection.execute(
         "insert into recon.moves (line, from_bucket, to_bucket, kopecks, mismatch, audit)"
-        " select $1, p.bucket, $2, p.kopecks, $3, $4 from recon.positions($1) p"
-        " where p.bucket = any($5::text[]) and p.bucket <> $2",
+        " select $1, p.bucket, $2::text, p.kopecks, $3, $4 from recon.positions($1) p"
+        " where p.bucket = any($5::text[]) and p.bucket <> $2::text",
         line.line_id,
         bucket.value,
         case.mismatch_id,

@@ -23,6 +23,7 @@ from server.reconciliation.intake import (
 )
 from server.storage.connection import Connection
 from server.storage.matching import (
+    DISCARD,
     INSERT_LINES,
     MATCHED,
     STAGE,
@@ -255,6 +256,7 @@ async def _match(
         await connection.execute(INSERT_LINES, agent, matching.registry, first_line)
     await record_cases(connection, matching, first_line, audit)
     await _record_total(connection, reading, matching)
+    await connection.execute(DISCARD)
     return await registry(connection, matching.registry)
 
 

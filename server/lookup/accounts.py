@@ -78,13 +78,10 @@ class NearCache:
         self._session: Session | None = None
         self._trusted_until = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
-        self._hits = 0
-        self._misses = 0
+        self._hits = self._misses = 0
         self._sessions = 0
         self._evictions = 0
         self._failed_writes = 0
-
-    # --- life ----------------------------------------------------------------------------------
 
     async def start(self) -> None:
         """Connect; without Redis it works too, on PostgreSQL."""
@@ -145,8 +142,6 @@ class NearCache:
                 self.lost()
             stalled = session if hangs else None
 
-    # --- what the session says -----------------------------------------------------------------
-
     def evict(self, number: str) -> None:
         """The account changed."""
         self._fetches.crossed(number)
@@ -190,8 +185,6 @@ class NearCache:
             if lsn:
                 self._pins.pin(number, lsn)
             self.evict(number)
-
-    # --- reading -------------------------------------------------------------------------------
 
     def get(self, number: str) -> AccountView | None:
         """The account if it is at hand and may be believed. The hot path."""
@@ -355,8 +348,6 @@ class NearCache:
             found = Refused(Refusal.TRY_LATER, str(error))
         asker(found)
 
-    # --- writing -------------------------------------------------------------------------------
-
     async def publish(self, lanes: Sequence[PaidLane]) -> None:
         """Make every worker's next check see these lanes. To be called before the answer."""
         session = self._session
@@ -380,8 +371,6 @@ class NearCache:
         """
         link = self._session.link if self._session is not None else None
         return await self._claims.claim(link, key, expires)
-
-    # --- for operators -------------------------------------------------------------------------
 
     def can_answer(self) -> bool:
         """Whether checks are answered from Redis or memory now."""

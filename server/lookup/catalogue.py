@@ -8,7 +8,6 @@ from collections.abc import Awaitable, Callable
 from server.accounts import AccountView
 from server.lookup.link import Reply
 from server.lookup.marks import read_services
-from server.lookup.packing import SnapshotError
 from server.lookup.snapshot import Catalogue, UnknownServiceError, decode
 
 

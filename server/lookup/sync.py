@@ -88,25 +88,27 @@ async def rebuild(dsn: str, redis_url: str, *, slot: str = SLOT) -> None:
 
     The running sync does it, or, when nobody leads, this process.
     """
-    connection = await asyncpg.connect(dsn, timeout=10)
-    stand_in: asyncio.Task[None] | None = None
-    try:
-        async with contextlib.aclosing(await Mirror.open(Node.from_url(redis_url))) as mirror:
-            before = (await mirror.marks()).epoch
-            was_held, orphaned = False, 0
-            while not await _is_complete_above(mirror, before):
-                held = await is_held(connection, slot)
-                if held and not was_held:
-                    await connection.execute("select pg_notify($1, 'rebuild')", REQUESTS)
-                was_held, orphaned = held, 0 if held else orphaned + 1
-                if orphaned > _ORPHAN_LOOKS and stand_in is None:
-                    stand_in = asyncio.create_task(run_sync(dsn, redis_url, slot=slot))
-                await asyncio.sleep(_LOOK_SECONDS)
-    finally:
-        if stand_in is not None:
-            stand_in.cancel()
-            await asyncio.wait([stand_in])
-        connection.terminate()
+    async with contextlib.AsyncExitStack() as stack:
+        connection = await asyncpg.connect(dsn, timeout=10)
+        stack.callback(connection.terminate)
+        mirror = await Mirror.open(Node.from_url(redis_url))
+        stack.push_async_callback(mirror.aclose)
+        before = (await mirror.marks()).epoch
+        was_held, orphaned = False, 0
+        while not await _is_complete_above(mirror, before):
+            held = await is_held(connection, slot)
+            if held and not was_held:
+                await connection.execute("select pg_notify($1, 'rebuild')", REQUESTS)
+            was_held, orphaned = held, 0 if held else orphaned + 1
+            if orphaned == _ORPHAN_LOOKS:
+                stand_in = asyncio.create_task(run_sync(dsn, redis_url, slot=slot))
+                stack.push_async_callback(_end, stand_in)
+            await asyncio.sleep(_LOOK_SECONDS)
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.wait([task])
 
 
 async def _is_complete_above(mirror: Mirror, epoch: int) -> bool:

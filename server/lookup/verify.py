@@ -35,10 +35,7 @@ async def verify(dsn: str, redis_url: str) -> dict[str, int]:
         async with aclosing(await Mirror.open(Node.from_url(redis_url))) as mirror:
             comparison = _Comparison(connection, mirror)
             await comparison.compare_all()
-            for _ in range(_LOOKS):
-                if comparison.missing or comparison.stale:
-                    await comparison.wait_for_sync()
-                    await comparison.compare_again()
+            await comparison.settle()
             return {
                 "accounts": comparison.accounts,
                 "missing": len(comparison.missing),
@@ -57,6 +54,13 @@ class _Comparison:
         self.accounts = 0
         self.missing: set[bytes] = set()
         self.stale: set[bytes] = set()
+
+    async def settle(self) -> None:
+        """Give what is on its way time to arrive."""
+        for _ in range(_LOOKS):
+            if self.missing or self.stale:
+                await self.wait_for_sync()
+                await self.compare_again()
 
     async def compare_all(self) -> None:
         self._epoch = await self._read_epoch()

@@ -161,9 +161,7 @@ def test_no_link_of_a_page_is_dead(page: str) -> None:
 
 def test_a_table_is_read_by_the_head_of_its_first_column() -> None:
     rule = "|---|---|"
-    text = "\n".join(
-        ["| protocol | x |", rule, "| `a` | 1 |", "| `b` c | 2 |", "", "| other | x |", rule]
-    )
+    text = f"| protocol | x |\n{rule}\n| `a` | 1 |\n| `b` c | 2 |\n\n| other | x |\n{rule}"
     assert table(text, "protocol") == {"a": ["1"], "b": ["2"]}
     assert table(text, "format") == {}
 

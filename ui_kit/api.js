@@ -22,8 +22,24 @@ export class ApiError extends Error {
 export const get = (path, options) => request("GET", path, options);
 export const post = (path, json, options) => request("POST", path, { ...options, json });
 
-/** Sends a file as it is (registries); the answer is read like every other. */
-export const upload = (path, file, options) => request("POST", path, { ...options, body: file });
+/**
+ * Sends a file as it is (registries); the answer is read like every other. `onProgress` is told the
+ * share that has left, 0 … 1. No time limit of ours: a large file is matched for as long as it takes.
+ */
+export function upload(path, file, { headers = {}, onProgress = () => {} } = {}) {
+  return new Promise((resolve, reject) => {
+    const sending = new XMLHttpRequest();
+    sending.open("POST", path);
+    const all = { ...ownHeaders(), "Content-Type": "application/octet-stream", ...headers };
+    for (const [name, value] of Object.entries(all)) sending.setRequestHeader(name, value);
+    sending.upload.onprogress = ({ loaded, total }) => onProgress(total ? loaded / total : 1);
+    sending.onerror = () => reject(new ApiError("OFFLINE"));
+    sending.onload = () =>
+      understand(new Response(sending.response, { status: sending.status })).then(resolve, reject);
+    sending.responseType = "text";
+    sending.send(file);
+  });
+}
 
 /** Returns the decoded answer or throws ApiError. */
 export async function request(method, path, options = {}) {
@@ -33,10 +49,7 @@ export async function request(method, path, options = {}) {
     cache: "no-store",
     credentials: "same-origin",
     headers: {
-      Accept: "application/json",
-      "Accept-Language": language(),
-      // A form on a foreign page cannot send this header.
-      "X-Requested-With": "kvitok",
+      ...ownHeaders(),
       ...(json === undefined ? {} : { "Content-Type": "application/json" }),
       ...headers,
     },
@@ -45,6 +58,13 @@ export async function request(method, path, options = {}) {
   });
   return understand(response);
 }
+
+const ownHeaders = () => ({
+  Accept: "application/json",
+  "Accept-Language": language(),
+  // A form on a foreign page cannot send this header.
+  "X-Requested-With": "kvitok",
+});
 
 async function reach(path, options) {
   try {

@@ -13,6 +13,7 @@ from aiohttp import web
 from server.accounts import AccountView
 from server.api.endpoints import Endpoint, Parameter, route, whole_number
 from server.api.office_shapes import (
+    AccountList,
     AccountShown,
     Choices,
     FormatChoice,
@@ -36,6 +37,7 @@ PREFIX = "/api/v1/office"
 _PAGE = 50
 _PAGE_MAX = 500
 _REFUSALS = 5
+_SIMILAR = 4
 _SYSTEM = "system"
 _NO_REGISTRY = ("Такого реестра нет.", "There is no such registry.")
 _NO_AGENT = ("Такого агента нет.", "There is no such agent.")
@@ -97,7 +99,14 @@ class Registries:
 
     def routes(self) -> list[web.RouteDef]:
         """The endpoints of this module."""
-        handlers = (self._choices, self._list, self._import, self._show, self._account)
+        handlers = (
+            self._choices,
+            self._list,
+            self._import,
+            self._show,
+            self._similar,
+            self._account,
+        )
         return [route(each, handler) for each, handler in zip(ENDPOINTS, handlers, strict=True)]
 
     async def _choices(self, request: web.Request) -> web.StreamResponse:
@@ -116,20 +125,23 @@ class Registries:
 
     async def _list(self, request: web.Request) -> web.StreamResponse:
         await self._sessions.require(request, Right.READ)
-        before = request.query.get("before", "")
+        agent, before = request.query.get("agent", ""), request.query.get("before", "")
         limit = page_size(request)
         found = await self._workbench.registries(
-            request.query.get("agent", ""),
+            agent,
             whole_number(before, "before") if before else None,
             limit + 1,
         )
         page = found[:limit]
         books = await self._books([each.imported_by for each in page])
+        count, total = await self._workbench.registry_totals(agent)
         refusals = () if before else await self._workbench.refusals(_REFUSALS)
         return json_answer(
             RegistryList(
                 registries=[registry_shown(each, books) for each in page],
                 next=page[-1].registry_id if len(found) > limit else None,
+                count=count,
+                total_kopecks=total,
                 refusals=list(refusals),
             )
         )
@@ -181,6 +193,11 @@ class Registries:
                 next=lines[limit - 1].line_id if len(lines) > limit else None,
             )
         )
+
+    async def _similar(self, request: web.Request) -> web.StreamResponse:
+        await self._sessions.require(request, Right.READ)
+        views = await self._workbench.similar_accounts(request.query.get("like", ""), _SIMILAR)
+        return json_answer(AccountList([account_shown(view) for view in views]))
 
     async def _account(self, request: web.Request) -> web.StreamResponse:
         await self._sessions.require(request, Right.READ)
@@ -289,6 +306,14 @@ ENDPOINTS = (
         RegistryDetail,
         right=Right.READ,
         parameters=(Parameter("after", "`next` of the page before", "integer"), LIMIT),
+    ),
+    Endpoint(
+        "GET",
+        f"{PREFIX}/accounts",
+        "Accounts whose number is one slip away",
+        AccountList,
+        right=Right.READ,
+        parameters=(Parameter("like", "the number as it was written"),),
     ),
     Endpoint("GET", f"{PREFIX}/accounts/{{number}}", "An account", AccountShown, right=Right.READ),
 )

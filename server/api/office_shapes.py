@@ -108,10 +108,13 @@ class RegistryShown(msgspec.Struct, frozen=True):
 
 
 class RegistryList(msgspec.Struct, frozen=True):
-    """A page of registries, the newest first; `next` continues, null = that was all."""
+    """A page of registries, the newest first; `next` continues, null = that was all. Count and
+    total are those of all registries that the filter lets through."""
 
     registries: list[RegistryShown]
     next: int | None
+    count: int
+    total_kopecks: int
     refusals: list[RefusalRow]
 
 
@@ -187,6 +190,12 @@ class AccountShown(msgspec.Struct, frozen=True):
     address: str
     debt_kopecks: int
     services: list[ServiceShown]
+
+
+class AccountList(msgspec.Struct, frozen=True):
+    """Accounts, the likeliest first."""
+
+    accounts: list[AccountShown]
 
 
 class DecisionOffered(msgspec.Struct, frozen=True):

@@ -176,6 +176,10 @@ class Workbench(Protocol):
         """The newest first."""
         ...
 
+    async def registry_totals(self, agent: str) -> tuple[int, int]:
+        """How many there are, and their computed totals together."""
+        ...
+
     async def registry(self, registry_id: int) -> RegistrySummary:
         """Raises LookupError."""
         ...
@@ -222,4 +226,8 @@ class Workbench(Protocol):
 
     async def account(self, number: str) -> AccountView | None:
         """As a check shows it."""
+        ...
+
+    async def similar_accounts(self, number: str, limit: int) -> tuple[AccountView, ...]:
+        """Accounts whose number is one slip away, the likeliest first; closed ones last."""
         ...

@@ -10,6 +10,7 @@ import asyncpg
 from server.accounts import AccountView
 from server.reconciliation.intake import RegistrySummary, Terms, Upload
 from server.reconciliation.mismatches import AuditEntry
+from server.reconciliation.similar import similar_numbers
 from server.reconciliation.workbench import (
     UNDONE,
     AgentChoice,
@@ -70,6 +71,17 @@ class PostgresWorkbench:
             return await registries.registries(
                 connection, agent=agent or None, before=before, limit=limit
             )
+
+    @lost_is_unknown
+    async def registry_totals(self, agent: str) -> tuple[int, int]:
+        """How many there are, and their computed totals together."""
+        row = await self._pool.fetchrow(
+            "select count(*) as count, coalesce(sum(computed_total_kopecks), 0)::bigint as total"
+            " from recon.registries where $1::text = '' or agent = $1",
+            agent,
+        )
+        assert row is not None
+        return row["count"], row["total"]
 
     @lost_is_unknown
     async def registry(self, registry_id: int) -> RegistrySummary:
@@ -152,6 +164,14 @@ class PostgresWorkbench:
         async with self._pool.acquire() as connection:
             return await account_view(connection, number)
 
+    @lost_is_unknown
+    async def similar_accounts(self, number: str, limit: int) -> tuple[AccountView, ...]:
+        """One slip away."""
+        async with self._pool.acquire() as connection:
+            rows = await connection.fetch(_SIMILAR, list(similar_numbers(number)), limit)
+            views = [await account_view(connection, row["account"]) for row in rows]
+        return tuple(view for view in views if view is not None)
+
 
 def _sql(text: str, wanted: CaseFilter) -> str:
     """A registry's cases include those of earlier registries that it tells of again."""
@@ -200,6 +220,12 @@ select p.payment_id, p.agent, p.agent_payment_id, p.account, p.amount_kopecks, p
   from unnest($1::bigint[]) with ordinality as wanted(payment_id, place)
   join ledger.payment p on p.payment_id = wanted.payment_id
  order by wanted.place
+"""
+_SIMILAR = """
+select b.account
+  from unnest($1::text[]) with ordinality as wanted(account, place)
+  join ledger.account_billed b on b.account = wanted.account
+ order by (b.state = 'closed'), wanted.place limit $2
 """
 _BRIEF = """
 select r.id as registry_id, f.name as file_name, r.format, r.number, r.day,

@@ -24,6 +24,13 @@ const PATHS = {
   more: "m6 9 6 6 6-6",
   less: "m6 15 6-6 6 6",
   plus: "M12 4v16M4 12h16",
+  rows: "M4 5h16M4 12h16M4 19h16",
+  differ: "M5 9h14M5 15h14M15 4 9 20",
+  keys: "M2.5 6h19v12h-19V6Zm4 4h.01m3.990 0h.01m3.990 0h.01m3.490 0h.01M8 14h8",
+  upload: "M12 16V4m-5 5 5-5 5 5M4 16v4h16v-4",
+  person: "M12 3.500a4 4 0 1 0 0 8 4 4 0 0 0 0-8ZM4.500 21c.5-4.200 3.500-6.500 7.500-6.500s7 2.300 7.500 6.500",
+  undo: "M9 14 4 9l5-5M4 9h10a6 6 0 0 1 0 12h-3",
+  link: "M10 14a4 4 0 0 0 6 .5l3-3a4 4 0 0 0-6-6l-1 1m2 3.500a4 4 0 0 0-6-.5l-3 3a4 4 0 0 0 6 6l1-1",
 };
 
 /** `name` is a key of PATHS; decorative, so hidden from screen readers. */

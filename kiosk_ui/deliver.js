@@ -3,7 +3,7 @@
 // network, a proxy's page, 503) means that nobody knows yet.
 import { post } from "../ui_kit/api.js";
 import { countAttempt, requestOf, settle } from "./journal.js";
-import { REPEAT_SECONDS } from "./settings.js";
+import { PAYMENT_TIMEOUT_SECONDS, REPEAT_SECONDS } from "./settings.js";
 
 const underWay = new Map();
 
@@ -37,7 +37,9 @@ async function repeat(delivery) {
 
 async function attempt(entry) {
   try {
-    const answer = await post("/api/v1/kiosk/payments", requestOf(entry));
+    const answer = await post("/api/v1/kiosk/payments", requestOf(entry), {
+      timeoutMs: 1000 * PAYMENT_TIMEOUT_SECONDS,
+    });
     // Another server's page may answer 200; only our answer about this very payment counts.
     return answer?.agent_payment_id === entry.agent_payment_id
       ? settle(entry, "credited", answer)

@@ -1,4 +1,4 @@
-// How long the kiosk waits, and what its cash acceptor takes. Seconds, unless a name says otherwise.
+// How long the kiosk waits, and what its cash acceptor takes. Seconds, unless a name says else.
 
 export const IDLE_SECONDS = 60;
 /** The last part of the wait, during which the person is asked. */
@@ -9,6 +9,8 @@ export const RECONNECT_SECONDS = 10;
 
 /** Pauses between repeats of a payment without an answer; the last one goes on for ever. */
 export const REPEAT_SECONDS = [1, 2, 4, 8, 15, 30];
+/** How long one attempt waits for its answer; a repeat is harmless. */
+export const PAYMENT_TIMEOUT_SECONDS = 8;
 /** After so many attempts the person may leave: the payment goes on by itself. */
 export const ATTEMPTS_BEFORE_LEAVING = 3;
 

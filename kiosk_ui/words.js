@@ -46,14 +46,17 @@ const ru = {
   "debt.main.ahead": "Внести вперёд",
 
   "trouble.closed": "Счёт закрыт",
-  "trouble.closed.text": "Платежи на него не принимаются. Новый номер счёта подскажет управляющая компания.",
+  "trouble.closed.text":
+    "Платежи на него не принимаются. Новый номер счёта подскажет управляющая компания.",
   "trouble.suspended": "Приём платежей на этот счёт приостановлен",
-  "trouble.suspended.text": "Причину знает управляющая компания. Деньги не вносите: мы не сможем их зачислить.",
+  "trouble.suspended.text":
+    "Причину знает управляющая компания. Деньги не вносите: мы не сможем их зачислить.",
   "trouble.offline": "Нет связи с расчётным центром",
   "trouble.offline.text": "Деньги не вносите. Терминал сам попробует снова.",
   "trouble.offline.wait": ({ n }) => `Следующая попытка через ${secondsRu(n)}.`,
   "trouble.storage": "Терминал не принимает деньги",
-  "trouble.storage.text": "Он не может вести журнал платежей. Сообщите дежурному или найдите другой терминал.",
+  "trouble.storage.text":
+    "Он не может вести журнал платежей. Сообщите дежурному или найдите другой терминал.",
   "trouble.refused": "Ответ не получен",
   "trouble.another": "Набрать другой номер",
   "trouble.again": "Попробовать снова",
@@ -68,7 +71,8 @@ const ru = {
   "readings.now": "Сейчас",
   "readings.used": "Расход",
   "readings.below": "Меньше прошлого",
-  "readings.below.next": "Проверьте отмеченную цифру. Если счётчик заменили, сотрите всё и пропустите его.",
+  "readings.below.next":
+    "Проверьте отмеченную цифру. Если счётчик заменили, сотрите всё и пропустите его.",
   "readings.much": "Расход необычно большой",
   "readings.much.next": "Проверьте цифры. Если они верны, нажмите «Цифры верны».",
   "readings.main": "Дальше",
@@ -121,7 +125,8 @@ const ru = {
   "sending.kept": "Деньги записаны в терминале",
   "sending.under_way": "Передаём в расчётный центр",
   "sending.ahead": "Зачисление на счёт и чек",
-  "sending.lost": "Ответа пока нет. Деньги записаны в терминале и не пропадут. Не вносите их ещё раз.",
+  "sending.lost":
+    "Ответа пока нет. Деньги записаны в терминале и не пропадут. Не вносите их ещё раз.",
   "sending.next": ({ n, seconds }) => `Было ${attempts(n)}. Следующая через ${secondsRu(seconds)}.`,
   "sending.now": ({ n }) => `Идёт ${n}-я попытка.`,
   "sending.code": "Код платежа",
@@ -130,7 +135,9 @@ const ru = {
   "sending.main.leave": "Не ждать: платёж дойдёт сам",
 
   "refused.title": "Деньги в терминале, но на счёт не зачислены",
-  "refused.text": "Расчётный центр отказал в платеже. Деньги не пропали: назовите код дежурному, и их вернут или зачислят.",
+  "refused.text":
+    "Расчётный центр отказал в платеже. Деньги не пропали: назовите код дежурному, и их " +
+    "вернут или зачислят.",
   "refused.sum": "Внесено",
   "refused.main": "Понятно",
 
@@ -209,12 +216,14 @@ const en = {
   "trouble.closed": "The account is closed",
   "trouble.closed.text": "It takes no payments. Your housing company knows the new number.",
   "trouble.suspended": "Payments to this account are suspended",
-  "trouble.suspended.text": "Your housing company knows why. Do not insert money: we could not credit it.",
+  "trouble.suspended.text":
+    "Your housing company knows why. Do not insert money: we could not credit it.",
   "trouble.offline": "No connection to the payment centre",
   "trouble.offline.text": "Do not insert money. The terminal tries again by itself.",
   "trouble.offline.wait": ({ n }) => `Next attempt in ${secondsEn(n)}.`,
   "trouble.storage": "This terminal takes no money now",
-  "trouble.storage.text": "It cannot keep its journal. Tell the attendant, or use another terminal.",
+  "trouble.storage.text":
+    "It cannot keep its journal. Tell the attendant, or use another terminal.",
   "trouble.refused": "No answer",
   "trouble.another": "Enter another number",
   "trouble.again": "Try again",
@@ -229,7 +238,8 @@ const en = {
   "readings.now": "Now",
   "readings.used": "Used",
   "readings.below": "Below the last reading",
-  "readings.below.next": "Check the marked digit. If the meter was replaced, erase all and skip it.",
+  "readings.below.next":
+    "Check the marked digit. If the meter was replaced, erase all and skip it.",
   "readings.much": "Unusually high use",
   "readings.much.next": "Check the digits. If they are right, press “They are right”.",
   "readings.main": "Go on",
@@ -282,7 +292,8 @@ const en = {
   "sending.kept": "The money is recorded in the terminal",
   "sending.under_way": "Sending to the payment centre",
   "sending.ahead": "Crediting and receipt",
-  "sending.lost": "No answer yet. The money is recorded in the terminal and is safe. Do not insert it again.",
+  "sending.lost":
+    "No answer yet. The money is recorded in the terminal and is safe. Do not insert it again.",
   "sending.next": ({ n, seconds }) =>
     `${counted(n, ["attempt", "attempts"])} so far. Next one in ${secondsEn(seconds)}.`,
   "sending.now": "Attempt {n} is under way.",
@@ -292,7 +303,9 @@ const en = {
   "sending.main.leave": "Do not wait: it arrives by itself",
 
   "refused.title": "The money is in the terminal, but not credited",
-  "refused.text": "The payment centre refused the payment. The money is not lost: tell the attendant the code, and it is returned or credited.",
+  "refused.text":
+    "The payment centre refused the payment. The money is not lost: tell the attendant the " +
+    "code, and it is returned or credited.",
   "refused.sum": "Inserted",
   "refused.main": "I see",
 
@@ -317,7 +330,8 @@ const en = {
 
   "farewell.title": "Thank you!",
   "farewell.text": "The money is credited to account {account}.",
-  "farewell.pending": "The money is taken. The terminal will pass it to account {account} by itself.",
+  "farewell.pending":
+    "The money is taken. The terminal will pass it to account {account} by itself.",
   "farewell.refused": "The money is in the terminal. Tell the attendant the payment code.",
   "farewell.main": "To the first screen",
 

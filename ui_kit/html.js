@@ -2,6 +2,13 @@
 import { Fragment, h, render } from "./vendor/preact.js";
 import htm from "./vendor/htm.js";
 
-export { useCallback, useEffect, useMemo, useReducer, useRef, useState } from "./vendor/preact-hooks.js";
+export {
+  useCallback,
+  useEffect,
+  useMemo,
+  useReducer,
+  useRef,
+  useState,
+} from "./vendor/preact-hooks.js";
 export { Fragment, render };
 export const html = htm.bind(h);

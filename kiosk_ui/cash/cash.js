@@ -26,6 +26,7 @@ export function Cash({ kiosk }) {
 
   const withMoney = inserted > 0;
   const onFinish = withMoney ? () => setLeaving(true) : kiosk.onFinish;
+  const mayGoBack = !withMoney && acceptor.checking === null;
   const main = withMoney
     ? {
         label: t("cash.main", { sum: short(inserted) }),
@@ -46,7 +47,7 @@ export function Cash({ kiosk }) {
     hands=${kiosk.cash.simulated &&
     html`<${DemoDevice} device=${kiosk.cash} locked=${enough || acceptor.checking !== null} />`}
     main=${main}
-    onBack=${withMoney || acceptor.checking !== null ? null : () => kiosk.go({ screen: "sum", entry: null })} />
+    onBack=${mayGoBack ? () => kiosk.go({ screen: "sum", entry: null }) : null} />
     ${leaving && html`<${Leaving} entry=${entry} inserted=${inserted} payable=${payable}
       onYes=${() => kiosk.sealPayment(entry)} onNo=${() => setLeaving(false)} />`}`;
 }
@@ -102,14 +103,16 @@ function Figures({ entry, inserted }) {
 function Status({ entry, acceptor, enough, resumed, payable }) {
   const { checking, returned } = acceptor;
   if (checking !== null)
-    return html`<p class="acceptor"><span class="spinner" /> ${t("cash.checking", { sum: short(checking) })}</p>`;
+    return html`<p class="acceptor">
+      <span class="spinner" /> ${t("cash.checking", { sum: short(checking) })}</p>`;
   if (returned?.reason === "above")
     return html`<${Notice} kind="look">${t("cash.toomuch", {
       sum: short(returned.kopecks),
       max: short(entry.max_kopecks),
     })}<//>`;
   if (returned?.reason === "storage")
-    return html`<${Notice} kind="risk" title=${t("trouble.storage")}>${t("trouble.storage.text")}<//>`;
+    return html`<${Notice} kind="risk" title=${t("trouble.storage")}>
+      ${t("trouble.storage.text")}<//>`;
   if (resumed && entry.notes.length === resumed)
     return html`<${Notice} kind="safe">${t("cash.resumed")}<//>`;
   if (!payable)

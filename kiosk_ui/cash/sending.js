@@ -32,7 +32,8 @@ export function Sending({ kiosk }) {
     step="cash" name="sending" title=${t("sending.title")}
     say=${html`<${Slip} parts=${[
       html`<p class="hero__label">${t("sending.sum", { account: grouped(entry.account) })}</p>
-        <p class="hero__sum"><${Money} kopecks=${insertedKopecks(entry)} size="hero" short=${true} /></p>`,
+        <p class="hero__sum">
+          <${Money} kopecks=${insertedKopecks(entry)} size="hero" short=${true} /></p>`,
       html`<${Code} entry=${entry} />`,
     ]} />`}
     hands=${html`
@@ -74,7 +75,8 @@ export function RefusedWithMoney({ kiosk }) {
     name="refused" title=${t("refused.title")} tone="risk"
     say=${html`<${Slip} parts=${[
       html`<p class="hero__label">${t("refused.sum")}</p>
-        <p class="hero__sum"><${Money} kopecks=${insertedKopecks(entry)} size="hero" short=${true} /></p>`,
+        <p class="hero__sum">
+          <${Money} kopecks=${insertedKopecks(entry)} size="hero" short=${true} /></p>`,
       html`<${Code} entry=${entry} />`,
     ]} />`}
     hands=${html`<${Notice} kind="risk" title=${entry.outcome.message}>${t("refused.text")}<//>`}

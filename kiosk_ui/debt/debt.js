@@ -34,7 +34,7 @@ function Holder({ account }) {
   return html`<p class="holder__account">
       ${t("debt.account")} <span class="figures keep">${grouped(account.account)}</span></p>
     <p class="holder__name">${account.holder}</p>
-    <p class="holder__address">${account.address}</p>`;
+    <p class="holder__address">${account.address.replaceAll(". ", ".\u00a0")}</p>`;
 }
 
 function Hero({ debt }) {
@@ -42,7 +42,8 @@ function Hero({ debt }) {
     return html`<p class="hero__label">${t("debt.owed")}</p>
       <p class="hero__sum"><${Money} kopecks=${debt} size="hero" /></p>`;
   const word = debt < 0 ? "overpaid" : "zero";
-  return html`<p class="hero__label hero__label--good"><${Icon} name="check" /> ${t(`debt.${word}`)}</p>
+  return html`<p class="hero__label hero__label--good">
+      <${Icon} name="check" /> ${t(`debt.${word}`)}</p>
     <p class="hero__sum"><${Money} kopecks=${-debt || 0} size="hero" /></p>`;
 }
 

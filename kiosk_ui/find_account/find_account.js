@@ -66,7 +66,8 @@ function Bill() {
     <svg class="where__bill" viewBox="0 0 300 150" aria-hidden="true">
       <path class="where__paper" d="M8 150V14a6 6 0 0 1 6-6h272a6 6 0 0 1 6 6v136" />
       <path class="where__line where__line--strong" d="M28 34h84" />
-      <path class="where__line" d="M28 56h112M28 72h92M28 106h150M28 124h150M28 142h150M232 106h40M232 124h40M232 142h40" />
+      <path class="where__line" d="M28 56h112M28 72h92M28 106h150M28 124h150M28 142h150" />
+      <path class="where__line" d="M232 106h40M232 124h40M232 142h40" />
       <rect class="where__mark" x="166" y="20" width="114" height="50" rx="8" />
       <text class="where__label" font-size="10.5" x="178" y="38">${t("find.bill.number")}</text>
       <text class="where__number" font-size="19" x="178" y="61">1234 567</text>

@@ -7,6 +7,10 @@ import { LanguageSwitch } from "../../ui_kit/components/language_switch.js";
 import { stepsOf } from "../visit.js";
 import { t } from "../words.js";
 
+const SLIP =
+  "M6 2h20a3 3 0 0 1 3 3v9a3 3 0 0 0 0 6v7a3 3 0 0 1-3 3H6a3 3 0 0 1-3-3v-7a3 3 0 0 0 0-6V5" +
+  "a3 3 0 0 1 3-3Z";
+
 /**
  * `say` is what the person reads, `hands` what the hands do (below it in portrait, to the right in
  * landscape). `main`: { label, onPress, icon, kind, disabled, busy }. Without `onBack` the way
@@ -17,7 +21,7 @@ export function Screen({ kiosk, step, title, hint, tone = "", say, hands, main, 
     <header class="head">
       <div class="brand">
         <svg class="brand__sign" viewBox="0 0 32 32" aria-hidden="true">
-          <path class="brand__slip" d="M6 2h20a3 3 0 0 1 3 3v9a3 3 0 0 0 0 6v7a3 3 0 0 1-3 3H6a3 3 0 0 1-3-3v-7a3 3 0 0 0 0-6V5a3 3 0 0 1 3-3Z" />
+          <path class="brand__slip" d=${SLIP} />
           <path class="brand__check" d="m10 16.500 4.500 4.500L23 11.500" />
         </svg>
         <div>
@@ -57,7 +61,8 @@ function Steps({ visit, step }) {
   const steps = stepsOf(visit);
   const here = step === "done" ? steps.length : steps.indexOf(step);
   if (here < 0) return html`<div class="steps" />`;
-  return html`<ol class="steps" aria-label=${t("steps.now", { n: Math.min(here + 1, steps.length), of: steps.length })}>
+  const now = { n: Math.min(here + 1, steps.length), of: steps.length };
+  return html`<ol class="steps" aria-label=${t("steps.now", now)}>
     ${steps.map((name, index) => {
       const state = index < here ? "done" : index === here ? "here" : "ahead";
       return html`<li class=${`step step--${state}`} key=${name}

@@ -22,7 +22,8 @@ export function Keypad({ value, lengthMax, onChange, disabled = false }) {
       onClick=${() => onChange({ digits: "", selected: -1 })}>${t("key.clear")}</button>
     <button type="button" class="key" disabled=${disabled} onClick=${() => press("0")}>0</button>
     <button type="button" class="key key--word" aria-label=${t("key.erase")}
-      disabled=${disabled || !value.digits} onClick=${erase}><${Icon} name="erase" size="1.4em" /></button>
+      disabled=${disabled || !value.digits} onClick=${erase}>
+      <${Icon} name="erase" size="1.4em" /></button>
   </div>`;
 }
 
@@ -54,9 +55,11 @@ export function Digits({ value, placeholder, tone = "", wrongAt = -1, group, suf
     ${groups.map(
       (each) => html`<span class="digits__group" key=${each[0].index}>
         ${each.map(({ digit, index }) => {
-          const mark = index === wrongAt ? " digit--wrong" : index === selected ? " digit--chosen" : "";
+          const chosen = index === selected ? " digit--chosen" : "";
+          const mark = index === wrongAt ? " digit--wrong" : chosen;
           return html`<button type="button" class=${`digit${mark}`} key=${index} tabindex="-1"
-            aria-label=${t("find.digit", { digit })} onClick=${() => onSelect(index)}>${digit}</button>`;
+            aria-label=${t("find.digit", { digit })} onClick=${() => onSelect(index)}
+            >${digit}</button>`;
         })}
       </span>`,
     )}

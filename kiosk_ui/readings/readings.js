@@ -41,7 +41,7 @@ export function Readings({ kiosk }) {
     `}
     hands=${html`<${Keypad} value=${value} lengthMax=${READING_DIGITS_MAX} onChange=${change} />`}
     main=${{
-      label: t(blank ? "readings.skip" : judged.wrong === "much" ? "readings.main.sure" : "readings.main"),
+      label: t(blank ? "readings.skip" : `readings.main${judged.wrong === "much" ? ".sure" : ""}`),
       kind: blank ? "second" : "main",
       iconAfter: "next",
       disabled: judged.wrong === "below",
@@ -62,7 +62,7 @@ function MeterCard({ meter, n, of }) {
       ${meter.last_reading === null
         ? html`<p class="meter__label">${t("readings.none")}</p>`
         : html`<p class="meter__label figures">
-              ${t("readings.before", { date: meter.last_date ? formatDateShort(meter.last_date) : "" })}</p>
+              ${t("readings.before", { date: shortDate(meter.last_date) })}</p>
             <p class="meter__figure figures">${figure(meter.last_reading)}${NBSP}<span
               class="meter__unit">${meter.unit}</span></p>`}
     </div>
@@ -71,7 +71,8 @@ function MeterCard({ meter, n, of }) {
 
 function Verdict({ judged, meter }) {
   if (judged.wrong === "below")
-    return html`<${Notice} kind="look" title=${t("readings.below")}>${t("readings.below.next")}<//>`;
+    return html`<${Notice} kind="look" title=${t("readings.below")}>
+      ${t("readings.below.next")}<//>`;
   if (judged.wrong === "much")
     return html`<${Notice} kind="look" title=${`${t("readings.much")}: ${amount(judged, meter)}`}
       >${t("readings.much.next")}<//>`;
@@ -79,6 +80,8 @@ function Verdict({ judged, meter }) {
   return html`<p class="used">${t("readings.used")} <strong class="figures keep"
     >${amount(judged, meter)}</strong></p>`;
 }
+
+const shortDate = (date) => (date ? formatDateShort(date) : "");
 
 const amount = ({ used }, { unit }) => `${groupThousands(String(used))}${NBSP}${unit}`;
 

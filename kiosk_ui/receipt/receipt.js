@@ -22,7 +22,8 @@ export function ReceiptScreen({ kiosk }) {
   const payment = entry.outcome;
   useTimeout(RECEIPT_SECONDS, kiosk.leave, entry.agent_payment_id);
   return html`<${Screen} kiosk=${{ ...kiosk, onFinish: kiosk.farewell }} step="done" name="receipt"
-    title=${html`<span class="done"><${Icon} name="check" size="1em" />${t("receipt.title")}</span>`}
+    title=${html`<span class="done">
+      <${Icon} name="check" size="1em" />${t("receipt.title")}</span>`}
     tone="safe"
     say=${html`<${Slip} parts=${[
       html`<p class="hero__sum"><${Money} kopecks=${payment.amount_kopecks} size="hero" /></p>
@@ -95,7 +96,8 @@ const reasonText = (reason) =>
 function Code({ payment }) {
   const id = encodeURIComponent(payment.agent_payment_id);
   return html`<section class="qr">
-    <img class="qr__picture" src=${`/api/v1/kiosk/payments/${id}/qr.svg`} alt=${payment.receipt.qr} />
+    <img class="qr__picture" src=${`/api/v1/kiosk/payments/${id}/qr.svg`}
+      alt=${payment.receipt.qr} />
     <div>
       <h2 class="qr__title">${t("receipt.qr")}</h2>
       <p class="qr__text">${t("receipt.qr.text")}</p>

@@ -12,7 +12,8 @@ const OFFERS_MAX = 4;
 export function suggestSums(debt, { min_kopecks: min, max_kopecks: max }) {
   const fits = (kopecks) => kopecks >= min && kopecks <= max;
   if (debt <= 0) return offers(AHEAD_KOPECKS.filter(fits), "ahead");
-  const first = debt > max ? { kopecks: max, kind: "most" } : { kopecks: Math.max(debt, min), kind: "debt" };
+  const whole = { kopecks: Math.max(debt, min), kind: "debt" };
+  const first = debt > max ? { kopecks: max, kind: "most" } : whole;
   const above = ROUND_KOPECKS.map((step) => Math.ceil(debt / step) * step).filter(
     (kopecks) => kopecks > debt && fits(kopecks),
   );

@@ -10,6 +10,8 @@ import { beforeSum } from "../visit.js";
 import { t } from "../words.js";
 import { judgeSum, suggestSums } from "./suggestions.js";
 
+const short = (kopecks) => formatMoney(kopecks, { short: true });
+
 export function Sum({ kiosk }) {
   return kiosk.visit.ownSum === null
     ? html`<${Offers} kiosk=${kiosk} />`
@@ -30,13 +32,14 @@ function Offers({ kiosk }) {
           first=${index === 0 && debt > 0} chosen=${offer.kopecks === due}
           onChoose=${() => go({ due: offer.kopecks })} />`,
       )}
-      <button type="button" class=${`offer offer--own${wide ? " offer--wide" : ""}`} onClick=${() => go({ ownSum: "" })}>
+      <button type="button" class=${`offer offer--own${wide ? " offer--wide" : ""}`}
+        onClick=${() => go({ ownSum: "" })}>
         <span class="offer__name">${t("sum.own")}</span><${Icon} name="next" size="1.500em" />
       </button>
     </div>`}
     hands=${html`<p class="terms">${t("sum.terms")}</p>`}
     main=${{
-      label: due === null ? t("sum.main.none") : t("sum.main", { sum: formatMoney(due, { short: true }) }),
+      label: due === null ? t("sum.main.none") : t("sum.main", { sum: short(due) }),
       iconAfter: due === null ? null : "next",
       disabled: due === null,
       onPress: () => startPayment(due),
@@ -49,7 +52,8 @@ function Offer({ offer, debt, first, chosen, onChoose }) {
     class=${`offer${first ? " offer--first" : ""}`} onClick=${onChoose}>
     <span class="offer__mark">${chosen && html`<${Icon} name="check" size="1em" />`}</span>
     <span class="offer__words">
-      ${first && html`<span class="offer__name">${t(offer.kind === "most" ? "sum.most" : "sum.debt")}</span>`}
+      ${first && html`<span class="offer__name">
+        ${t(offer.kind === "most" ? "sum.most" : "sum.debt")}</span>`}
       <${Money} kopecks=${offer.kopecks} size="sum" short=${true} />
       <span class="offer__note">${note(offer, debt, first)}</span>
     </span>
@@ -70,8 +74,8 @@ function OwnSum({ kiosk }) {
   const value = { digits: visit.ownSum, selected };
   const judged = judgeSum(value.digits, limits);
   const bounds = {
-    min: formatMoney(limits.min_kopecks, { short: true }),
-    max: formatMoney(limits.max_kopecks, { short: true }),
+    min: short(limits.min_kopecks),
+    max: short(limits.max_kopecks),
   };
   const change = (next) => {
     setSelected(next.selected);
@@ -90,7 +94,7 @@ function OwnSum({ kiosk }) {
     hands=${html`<${Keypad} value=${value} lengthMax=${7} onChange=${change} />`}
     main=${{
       label: good
-        ? t("sum.main", { sum: formatMoney(judged.kopecks, { short: true }) })
+        ? t("sum.main", { sum: short(judged.kopecks) })
         : t("sum.main.own"),
       iconAfter: good ? "next" : null,
       disabled: !good,

@@ -33,8 +33,8 @@ export function Trouble({ kiosk }) {
   useTimeout(again && !busy ? RECONNECT_SECONDS : null, retry, deadline);
 
   const another = () => go(newVisit());
-  return html`<${Screen} kiosk=${kiosk} step="find" name="trouble" title=${t(`trouble.${visit.trouble}`)}
-    tone=${tone}
+  return html`<${Screen} kiosk=${kiosk} step="find" name="trouble"
+    title=${t(`trouble.${visit.trouble}`)} tone=${tone}
     say=${html`<div class=${`trouble trouble--${tone}`} role="alert">
       <div class="trouble__sign"><${Icon} name=${icon} size="1em" /></div>
       ${visit.number && html`<p class="trouble__number">

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
-from tests.browser.chromium import Faults
-from tests.browser.conftest import Shoot
+from tests.browser.chromium import LANDSCAPE, Faults
+from tests.browser.conftest import MakePage, Shoot
 from tests.browser.kiosk_hand import Hand
 from tests.integration.demo import Demo
 
@@ -336,3 +336,30 @@ def test_numbers_take_the_right_form_of_their_word(hand: Hand) -> None:
         "1\u00a0000\u00a0000,00\u00a0₽",
         "1\u00a0600\u00a0₽",
     ]
+
+
+def test_a_kiosk_that_cannot_keep_a_journal_takes_no_money(
+    page: Page, browser_server: Demo
+) -> None:
+    page.add_init_script("Storage.prototype.setItem = () => { throw new Error('full'); };")
+    hand = Hand(page, browser_server.url)
+    hand.come()
+    hand.go_to_sum("9000004")
+    page.get_by_role("radio").first.click()
+    hand.main()
+    hand.see("trouble")
+    assert "Терминал не принимает деньги" in hand.text()
+
+
+def test_the_same_screens_lie_on_a_wide_monitor(
+    make_page: MakePage, browser_server: Demo, shoot: Shoot
+) -> None:
+    page = make_page(LANDSCAPE)
+    hand = Hand(page, browser_server.url)
+    hand.come()
+    hand.find("1000013")
+    hand.see("debt")
+    shoot(page, "kiosk-landscape-debt")
+    hand.main()
+    page.wait_for_selector('.kiosk:not([data-screen="debt"])')
+    shoot(page, "kiosk-landscape-reading")

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-MODULE_LINES_MAX = 400
+MODULE_LINES_MAX = 430
 FUNCTION_LINES_MAX = 60
 LINE_CHARACTERS_MAX = 100
 NESTING_MAX = 3

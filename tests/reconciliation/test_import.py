@@ -242,7 +242,8 @@ async def test_lists_pages_and_audit(connection: Connection) -> None:
         "update recon.audit set actor = 'x'",
         (
             "insert into recon.lines (id, registry, agent, number, operation, account,"
-            " amount_kopecks, paid_on, bucket) select id + 1000, registry, agent, number, operation,"
+            " amount_kopecks, paid_on, bucket) select id + 1000, registry, agent, number,"
+            " operation,"
             " account, amount_kopecks, paid_on, bucket from recon.lines"
         ),
         (

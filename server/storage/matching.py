@@ -69,7 +69,7 @@ update recon.lines old set superseded_by = $2
                       and o.registry <> old.registry)
 """
 
-_CREDITED = """
+CREDITED = """
   exists (select from ledger.payment_event e
            where e.payment_id = p.payment_id and e.payment_recorded_at = p.recorded_at
              and e.kind = 'credited')
@@ -78,7 +78,7 @@ _CREDITED = """
              and e.kind in ('cancelled', 'reversed'))
 """
 
-_NOT_TIED_BEFORE = """
+NOT_TIED_BEFORE = """
   not exists (select from recon.lines t where t.agent = $1 and t.payment_id = p.payment_id
                  and t.superseded_by is null)
 """
@@ -108,7 +108,7 @@ select distinct on (payment_id) * from (
    where p.recorded_at between $3 and $4
      and ($2 or p.account = w.account or abs(p.business_day - w.day) <= a.match_window_days)
      and not exists (select from recon_carried c where c.ordinal = w.ordinal)
-     and {_CREDITED} and {_NOT_TIED_BEFORE}) c
+     and {CREDITED} and {NOT_TIED_BEFORE}) c
  order by payment_id, other_account, other_amount, days, ordinal
 """
 
@@ -124,7 +124,7 @@ select w.ordinal, p.payment_id, p.recorded_at, abs(p.business_day - w.day) as da
    and not exists (select from recon_carried c where c.ordinal = w.ordinal)
    and not exists (select from recon_tied t where t.ordinal = w.ordinal)
    and not exists (select from recon_tied t where t.payment_id = p.payment_id)
-   and {_CREDITED} and {_NOT_TIED_BEFORE}
+   and {CREDITED} and {NOT_TIED_BEFORE}
 """
 
 # One round: a line with exactly one candidate left takes it; of several such lines (equal in
@@ -261,68 +261,9 @@ select m.line, l.bucket, 'pending', m.amount_kopecks, m.id, $2
    and l.bucket <> 'pending'
 """
 
-# The days that the file speaks of, and how: `stated` when it says so and rows bear it or there are
-# no rows; also days of which a corrected file withdrew a payment.
-_DAYS = """
-create temporary table recon_days on commit drop as
-select day, bool_or(stated) as stated from (
-  select day, false as stated from recon_work where day is not null
-  union all select d, true from unnest($1::date[]) d
-   where not exists (select from recon_work) or exists (select from recon_work w where w.day = d)
-  union all select p.business_day, true from recon.lines l
-    join ledger.payment p on p.payment_id = l.payment_id where l.superseded_by = $2) d
- group by day
-"""
-
-# A table of its own, with statistics of its own: today's payments are new to those of the ledger.
-_OWN = """
-create temporary table recon_own on commit drop as
-select p.payment_id, p.recorded_at, p.business_day, p.amount_kopecks, p.agent_payment_id,
-       p.account, p.registry_line
-  from ledger.payment p
- where p.agent = $1 and p.business_day in (select day from recon_days)
-   and p.recorded_at >= (select min(day) from recon_days) - 2
-"""
-
-# Of the days spoken of, the file reports on those stated and on those of which it has at least
-# half of what nobody had reported yet (a stray row proves nothing). A payment whose number stands
-# in a bad row is not missing.
-_MISSING = f"""
-create temporary table recon_missing on commit drop as
-with own as (
-  select p.*, t.ordinal is not null as here
-    from recon_own p left join recon_tied t on t.payment_id = p.payment_id
-   where {_CREDITED} and {_NOT_TIED_BEFORE}
-     and not exists (select from recon.lines f where f.id = p.registry_line
-                        and f.superseded_by is null)
-), told as (
-  select d.day from recon_days d left join own o on o.business_day = d.day
-   group by d.day, d.stated
-  having d.stated or count(*) filter (where o.here) >= count(*) filter (where not o.here)
-)
-select payment_id, business_day, amount_kopecks, agent_payment_id, account from own
- where not here and business_day in (select day from told)
-   and agent_payment_id not in (select operation from recon_work where fault <> '')
-"""
-
-_MISSING_CASES = """
-insert into recon.mismatches (agent, registry, kind, payment_id, amount_kopecks, details)
-select $1, $2, 'NOT_IN_REGISTRY', payment_id, amount_kopecks,
-       jsonb_build_object('payment', jsonb_build_object('payment_id', payment_id, 'agent', $1::text,
-         'agent_payment_id', agent_payment_id, 'account', account,
-         'amount_kopecks', amount_kopecks, 'business_day', business_day))
-  from recon_missing order by payment_id
-on conflict do nothing
-"""
-
 _INHERIT = """
 insert into recon.inherited (registry, mismatch)
-select $2, m.id from recon_carried c join recon.mismatches m on m.line = c.root
-union
-select $2, m.id from recon_missing s
-  join recon.mismatches m on m.agent = $1 and m.payment_id = s.payment_id
-   and m.kind = 'NOT_IN_REGISTRY' and m.outcome not in ('found', 'superseded')
-   and m.registry <> $2
+select $1, m.id from recon_carried c join recon.mismatches m on m.line = c.root
 """
 
 # Cases that this file settles by itself: the missing payment is here; the line was corrected.
@@ -344,13 +285,6 @@ select 'system', outcome, 'mismatch', id::text, 'registry ' || $2::text from hea
 """
 
 
-# Within a larger transaction the tables would outlive the import.
-DISCARD = """
-drop table recon_stage, recon_work, recon_carried, recon_keys, recon_tied, recon_pairs,
-           recon_repeated, recon_verdict, recon_days, recon_own, recon_missing
-"""
-
-
 async def classify(connection: Connection, matching: Matching) -> None:
     """From the staged rows to a verdict on each; supersedes lines of a corrected registry."""
     agent, unique_numbers = matching.agent, matching.numbers is Numbers.GLOBAL
@@ -369,22 +303,17 @@ async def classify(connection: Connection, matching: Matching) -> None:
     await _tie_by_content(connection, matching)
     await connection.execute(_REPEATED, agent, unique_numbers)
     await connection.execute(_VERDICT, agent)
-    await connection.execute(_DAYS, sorted(matching.days), matching.registry)
-    await connection.execute(_OWN, agent)
-    await connection.execute("analyze recon_own")
-    await connection.execute(_MISSING, agent)
 
 
 async def record_cases(
     connection: Connection, matching: Matching, first_line: int, audit: int
 ) -> None:
-    """After the lines: their cases, those of missing payments, and those that this file heals."""
+    """After the lines: their cases, and the end of those that this file settles."""
     agent, registry = matching.agent, matching.registry
     await connection.execute(_LINE_CASES, agent, registry, first_line)
     await connection.execute(_SURPLUS, registry, audit)
     await connection.execute(_HEAL, agent, registry, matching.corrects)
-    await connection.execute(_MISSING_CASES, agent, registry)
-    await connection.execute(_INHERIT, agent, registry)
+    await connection.execute(_INHERIT, registry)
 
 
 async def _tie_by_content(connection: Connection, matching: Matching) -> None:

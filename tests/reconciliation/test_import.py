@@ -243,8 +243,7 @@ async def test_lists_pages_and_audit(connection: Connection) -> None:
         (
             "insert into recon.lines (id, registry, agent, number, operation, account,"
             " amount_kopecks, paid_on, bucket) select id + 1000, registry, agent, number,"
-            " operation,"
-            " account, amount_kopecks, paid_on, bucket from recon.lines"
+            " operation, account, amount_kopecks, paid_on, bucket from recon.lines"
         ),
         (
             "insert into recon.moves (line, from_bucket, to_bucket, kopecks, mismatch, audit)"

@@ -9,9 +9,8 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
-from server.messages import Payment, PaymentState
 from server.money import Money
-from server.payments.ports import Order, OutcomeUnknown, Posted, Result
+from server.payments.ports import OutcomeUnknown
 from server.reconciliation.mismatches import (
     DECISIONS,
     DECISIONS_OF,
@@ -36,6 +35,7 @@ from server.reconciliation.resolution import (
 from server.storage.mismatches import PostgresCases, cases, close_registry, history
 from server.storage.registries import registry
 from tests.reconciliation.conftest import Pool
+from tests.reconciliation.decisions import FakeLedger, buckets, only_case, paid_to, settled
 from tests.reconciliation.town import (
     CLOSED,
     DAY,
@@ -49,93 +49,9 @@ from tests.reconciliation.town import (
 )
 
 
-class FakeLedger:
-    """Posts straight into the test's database; can be told to fail once afterwards."""
-
-    def __init__(self, pool: Pool) -> None:
-        self._pool = pool
-        self.orders: list[Order] = []
-        self.lose_the_answer = False
-        self.closed_days: set[dt.date] = set()
-
-    async def post(self, order: Order) -> Posted:
-        self.orders.append(order)
-        row = await self._pool.fetchrow(
-            "select * from ledger.post_payments(true, array[$1], array[$2], array[$3],"
-            " array[$4::bigint], array[$5::timestamptz], array[$6::date], array[$7],"
-            " array[jsonb_build_object('registry_line', $8::bigint)])",
-            order.agent,
-            order.agent_payment_id,
-            order.account,
-            order.amount.kopecks,
-            order.paid_at,
-            order.business_day,
-            order.fingerprint,
-            order.registry_line,
-        )
-        assert row is not None
-        if self.lose_the_answer:
-            self.lose_the_answer = False
-            raise OutcomeUnknown("lost")
-        if row["payment_id"] is None:
-            return Posted(Result(row["outcome"]))
-        payment = Payment(
-            row["payment_id"],
-            row["agent"],
-            row["agent_payment_id"],
-            row["account"],
-            Money(row["amount_kopecks"]),
-            row["paid_at"],
-            row["recorded_at"],
-            PaymentState(row["state"]),
-            row["state_at"],
-        )
-        return Posted(Result(row["outcome"]), payment)
-
-    async def next_open_day(self, agent: str, day: dt.date) -> dt.date:
-        while day in self.closed_days:
-            day += dt.timedelta(days=1)
-        return day
-
-
 @pytest.fixture
 def ledger(pool: Pool) -> FakeLedger:
     return FakeLedger(pool)
-
-
-async def only_case(pool: Pool, *rows: str, agent: str = "bank") -> Case:
-    """Import a pack and return its one case."""
-    async with pool.acquire() as connection:
-        await take_in(connection, pack(*rows), agent)
-        (case,) = await cases(connection)
-    return case
-
-
-async def settled(
-    pool: Pool, ledger: FakeLedger, case: Case, decision: Decision, actor: str = "anna"
-) -> Case:
-    return await decide(
-        PostgresCases(pool),
-        ledger,
-        mismatch_id=case.mismatch_id,
-        version=case.version,
-        decision=decision,
-        actor=actor,
-    )
-
-
-async def buckets(pool: Pool, registry_id: int) -> dict[str, int]:
-    async with pool.acquire() as connection:
-        found = await registry(connection, registry_id)
-    assert sum(found.buckets.values()) == found.computed_total_kopecks
-    return dict(found.buckets)
-
-
-async def paid_to(pool: Pool, account: str) -> int:
-    paid: int = await pool.fetchval(
-        "select advance from ledger.account_paid where account = $1", account
-    )
-    return paid
 
 
 async def test_post_credits_the_account_under_agent_and_receipt(

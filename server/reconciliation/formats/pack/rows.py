@@ -1,4 +1,4 @@
-"""Payment rows of a pack: `@@@|receipt|organisation|kind|source|account|…|`, 16 or 17 fields."""
+"""Payment rows of a pack: `@@@|receipt|organisation|kind|source|account|…|`, 17 fields at most."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from server.reconciliation.formats import BadLine, Line
 from server.reconciliation.formats.fields import FieldFault, Fields, date, money
 
 MARK = "@@@"
-_FIELDS = (16, 17)
+_FIELDS = (15, 16, 17)  # readings may be left out, and empty changes before the end of the line
 _ITEMS_MAX = 99
 _INTEGER = re.compile(r"[0-9]{1,9}", re.ASCII)
 _READING = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
@@ -32,7 +32,7 @@ def row(fields: Fields, version: str, strict: bool) -> Row:
     must not stop the money."""
     if len(fields.texts) not in _FIELDS:
         place = min(len(fields.texts), _FIELDS[-1])
-        raise fields.fault(place, f"в строке полей {len(fields.texts)}, а должно быть 16 или 17")
+        raise fields.fault(place, f"в строке полей {len(fields.texts)}, а должно быть от 15 до 17")
     charged = fields.money(9, "начислено", signed=True)
     changes = fields.money(14, "сумма изменений", signed=True)
     notes: list[tuple[int, str]] = []
@@ -86,7 +86,8 @@ def bad(fields: Fields, text: str, fault: FieldFault) -> BadLine:
 def _changes(fields: Fields, version: str, declared: Money) -> list[list[str]]:
     """What the payer changed: `line of the bill,days missed,paid` (1.00) or
     `service,supplier,paid` (1.02); counts and sum are checked against their fields."""
-    items = [item.split(",") for item in fields.texts[15].split(";") if item.strip()]
+    text = fields.texts[15] if len(fields.texts) > 15 else ""
+    items = [item.split(",") for item in text.split(";") if item.strip()]
     for item in items:
         if len(item) != 3 or not _INTEGER.fullmatch(item[0]):
             raise fields.fault(15, "изменения: ожидается три части через запятую")

@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-MODULE_LINES_MAX = 430
+MODULE_LINES_MAX = 400
 FUNCTION_LINES_MAX = 60
 LINE_CHARACTERS_MAX = 100
 NESTING_MAX = 3
@@ -35,10 +35,6 @@ FOREIGN = re.compile(
 
 PRUNED = frozenset({".git", ".venv", "var", "dist", "vendor", "node_modules"})
 """Directories whose files are not ours; those whose name starts with a point are caches."""
-TEXT_SUFFIXES = frozenset(
-    {".py", ".sql", ".js", ".css", ".html", ".md", ".toml", ".txt", ".svg", ".xsd", ".wsdl", ""}
-)
-
 Finding = tuple[int, str]
 BLOCKS = (ast.If, ast.For, ast.AsyncFor, ast.While, ast.With, ast.AsyncWith, ast.Try, ast.Match)
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -142,9 +138,15 @@ def _read(path: Path) -> str:
     return (ROOT / path).read_text(encoding="utf-8")
 
 
+def _text(path: Path) -> str:
+    """A file in whatever encoding, as far as patterns in ASCII go; empty for pictures and fonts."""
+    content = (ROOT / path).read_bytes()
+    return "" if b"\0" in content else content.decode("ascii", "replace")
+
+
 PYTHON = [path for path in ours("server", "tests", "loadtests") if path.suffix == ".py"]
 SCRIPTS = [path for path in ours("ui_kit", "kiosk_ui", "office_ui") if path.suffix == ".js"]
-TEXTS = [p for p in ours(".") if p.suffix in TEXT_SUFFIXES and p.parts[:2] != ("tests", "vectors")]
+FILES = ours(".")
 
 
 @pytest.mark.parametrize("path", PYTHON, ids=str)
@@ -168,8 +170,8 @@ def test_a_script_of_the_pages_is_not_too_long(path: Path) -> None:
 def test_nothing_is_left_open_and_nothing_names_a_machine(pattern: re.Pattern[str]) -> None:
     found = [
         f"{path}:{number}: {line.strip()}"
-        for path in TEXTS
-        for number, line in enumerate(_read(path).splitlines(), 1)
+        for path in FILES
+        for number, line in enumerate(_text(path).splitlines(), 1)
         if pattern.search(line)
     ]
     assert found == []

@@ -100,6 +100,9 @@ async def copy_rows(
     arguments: tuple[Sequence[str], ...] = ()
     if accounts is not None:
         query, arguments = f"{BOTH_LANES} where b.account = any($1)", (accounts,)
-    async with connection.transaction(isolation="repeatable_read", readonly=True):
-        await connection.execute("set local work_mem = '64MB'")
-        await connection.copy_from_query(query, *arguments, output=output, format="binary")
+    # No transaction block: when `take` fails inside the copy, nothing can be said on the
+    # connection any more, and an attempt to roll back would hide the failure.
+    await connection.execute("begin isolation level repeatable read read only")
+    await connection.execute("set local work_mem = '64MB'")
+    await connection.copy_from_query(query, *arguments, output=output, format="binary")
+    await connection.execute("commit")

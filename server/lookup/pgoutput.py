@@ -184,13 +184,16 @@ def read_array(value: bytes, code: str) -> tuple[int, ...]:
 
     Raises PgoutputError.
     """
-    dimensions, has_nulls, _ = _ARRAY_HEAD.unpack_from(value)
-    if not dimensions:
-        return ()
-    if dimensions != 1 or has_nulls:
-        raise PgoutputError("an array with NULLs or of several dimensions")
-    (count,) = _INT.unpack_from(value, 12)
-    return _array_reader(count, code).unpack(value)
+    try:
+        dimensions, has_nulls, _ = _ARRAY_HEAD.unpack_from(value)
+        if not dimensions:
+            return ()
+        if dimensions != 1 or has_nulls:
+            raise PgoutputError("an array with NULLs or of several dimensions")
+        (count,) = _INT.unpack_from(value, 12)
+        return _array_reader(count, code).unpack(value)
+    except StructError as error:
+        raise PgoutputError(f"not an array of {code!r}: {error}") from error
 
 
 def read_long(value: bytes) -> int:

@@ -41,17 +41,18 @@ Changes = list[tuple[str, int]] | Overrun
 class Ring:
     """The shared memory; made by the supervisor, inherited by its workers."""
 
-    def __init__(self, memory: mmap.mmap, workers: int) -> None:
+    def __init__(self, memory: mmap.mmap, workers: int, slots: int) -> None:
         self.memory = memory
         self.workers = workers
+        self.slots = slots
         self.heads_bytes = _line(workers)
         self.words = memoryview(memory).cast("Q")
 
     @classmethod
-    def create(cls, workers: int) -> Ring:
-        """Room for `workers` lanes."""
-        size = 2 * _line(workers) + workers * SLOTS * _SLOT_BYTES
-        return cls(mmap.mmap(-1, size), workers)
+    def create(cls, workers: int, slots: int = SLOTS) -> Ring:
+        """Room for `workers` lanes of `slots` entries each."""
+        size = 2 * _line(workers) + workers * slots * _SLOT_BYTES
+        return cls(mmap.mmap(-1, size), workers, slots)
 
     def lane(self, index: int) -> Lane:
         """The lane that only worker `index` may write; a successor goes on where it ended."""
@@ -73,7 +74,7 @@ class Ring:
 
     def slot_offset(self, lane: int, sequence: int) -> int:
         """Where the entry stands, in bytes."""
-        return 2 * self.heads_bytes + (lane * SLOTS + sequence % SLOTS) * _SLOT_BYTES
+        return 2 * self.heads_bytes + (lane * self.slots + sequence % self.slots) * _SLOT_BYTES
 
 
 def _line(workers: int) -> int:
@@ -126,7 +127,7 @@ class Reader:
         heads = memoryview(seen).cast("Q")
         changes: list[tuple[str, int]] = []
         for lane, position in enumerate(self._positions):
-            if heads[lane] - position > SLOTS // 2:
+            if heads[lane] - position > self._ring.slots // 2:
                 return self._overrun()
             for sequence in range(position, heads[lane]):
                 entry = self._entry(lane, sequence)

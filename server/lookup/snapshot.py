@@ -78,8 +78,10 @@ def billed_half(
     charged: tuple[int, ...],
     meters: bytes,
 ) -> bytes:
-    """A row of ledger.account_billed; texts in UTF-8."""
+    """A row of ledger.account_billed; texts in UTF-8. Raises ValueError."""
     width = width_of(charged)
+    if state not in _STATE_BYTES:
+        raise SnapshotError(f"state {state!r}")
     return b"".join(
         (
             bytes((_STATE_BYTES[state] | (width - 1) << 3,)),

@@ -1,6 +1,6 @@
 // A case, told like a story: what the bank says, what we have, what differs, what the money did,
 // what can be done. Whoever comes too late is told who was faster.
-import { html, useState } from "../../ui_kit/html.js";
+import { html, useEffect, useState } from "../../ui_kit/html.js";
 import { post } from "../../ui_kit/api.js";
 import { Button } from "../../ui_kit/components/button.js";
 import { Money } from "../../ui_kit/components/money.js";
@@ -20,7 +20,7 @@ import { Trail } from "./trail.js";
 import { Waiting } from "./waiting.js";
 import { t } from "./words.js";
 
-export function CasePage({ id, staff, choices, onChanged, onClose }) {
+export function CasePage({ id, staff, choices, onChanged, onNext, onClose }) {
   const path = `/api/v1/office/mismatches/${id}`;
   const loaded = useLoaded(path);
   const [conflict, setConflict] = useState(null);
@@ -43,17 +43,18 @@ export function CasePage({ id, staff, choices, onChanged, onClose }) {
   return html`<article class="case" data-case-page=${id} data-version=${loaded.data?.version}>
     ${loaded.error && !loaded.data && html`<${Trouble} error=${loaded.error} onAgain=${loaded.reload} />`}
     ${!loaded.error && !loaded.data && html`<${Loading} rows=${12} />`}
-    ${loaded.data && html`<${Story} story=${loaded.data} staff=${staff} act=${act} onClose=${onClose}
+    ${loaded.data && html`<${Story} story=${loaded.data} staff=${staff} act=${act} onClose=${onClose} onNext=${onNext}
       limit=${choices?.second_person_above_kopecks ?? 0} conflict=${conflict}
       onSeen=${() => setConflict(null)} />`}
   </article>`;
 }
 
-function Story({ story, staff, limit, act, conflict, onSeen, onClose }) {
+function Story({ story, staff, limit, act, conflict, onSeen, onNext, onClose }) {
+  useEffect(() => document.querySelector(".case").scrollTo(0, 0), [story.version]);
   return html`
     <${Head} story=${story} staff=${staff} act=${act} onClose=${onClose} />
     ${conflict && html`<${TooLate} conflict=${conflict} onSeen=${onSeen} />`}
-    ${story.outcome && html`<${Outcome} story=${story} />`}
+    ${story.outcome && html`<${Outcome} story=${story} onNext=${onNext} />`}
     <${Compare} story=${story} />
     <${Trail} story=${story} />
     <${Deciding} key=${story.version} story=${story} staff=${staff} limit=${limit} act=${act} />
@@ -82,7 +83,9 @@ function Head({ story, staff, act, onClose }) {
     <div class="case__what">
       <h1 class="case__title">${titleOf(story)}</h1>
       <p class="case__stake"><span class="field__label">${t("stake")}</span>
-        <${Money} kopecks=${story.amount_kopecks} size="sum" /></p>
+        ${story.line?.amount_kopecks === null
+          ? html`<span class="money money--sum">—</span>`
+          : html`<${Money} kopecks=${story.amount_kopecks} size="sum" />`}</p>
     </div>
   </header>`;
 }
@@ -111,14 +114,15 @@ function Deciding({ story, staff, limit, act }) {
     <${Decide} story=${story} limit=${limit} act=${act} />`;
 }
 
-function Outcome({ story }) {
+function Outcome({ story, onNext }) {
   const { outcome, decided_by: by, decided_at: at, confirmed_by: confirmed } = story;
   const person = by?.login === "system" ? t("system") : by?.name;
   const confirmation = confirmed ? `, ${t("outcome.confirmed", { person: confirmed.name })}` : "";
-  return html`<${Notice} kind="safe" title=${t(`outcome.${outcome}`)}>
+  return html`<div class="case__done"><${Notice} kind="safe" title=${t(`outcome.${outcome}`)}>
     <p>${t("outcome.by", { person, time: formatTime(at) })}${confirmation}</p>
     ${by?.login !== "system" && html`<p>${story.reason}</p>`}
-  <//>`;
+    ${onNext && html`<${Button} iconAfter="next" onClick=${onNext}>${t("next")} <${Kbd}>J<//><//>`}
+  <//></div>`;
 }
 
 function TooLate({ conflict, onSeen }) {

@@ -15,7 +15,7 @@ export function Compare({ story }) {
   const rows = story.kind === "TOTAL_DIFFERS" ? totalRows(story) : fieldRows(story, ours);
   return html`<section class="section">
     <h2 class="section__title">${t("compare.title")}</h2>
-    <div class="compare" role="table">
+    <div class=${`compare${rows.some((row) => row.gap) ? " compare--gap" : ""}`} role="table">
       <div class="compare__row compare__row--head" role="row">
         <span class="compare__field" role="columnheader"></span>
         <span class="compare__side" role="columnheader">${bankHead(story, line)}</span>
@@ -29,7 +29,7 @@ export function Compare({ story }) {
     <p class="section__note compare__source">
       <a class="link" href=${linkTo("registries", story.registry.registry_id)}>${t("registry", { file: story.registry.file_name })}</a>${
         story.registry.day ? ` ${t("registry.day", { day: formatDateShort(story.registry.day) })}` : ""}${
-        !payment && twin ? html`, ${t("twin", { file: twin.file_name, line: twin.number })}` : ""}
+        !payment && twin ? html`. ${t("twin", { file: twin.file_name, line: twin.number })}` : ""}
     </p>
   </section>`;
 }
@@ -45,7 +45,7 @@ function ourHead({ kind, payment, twin }) {
 
 function totalRows({ registry }) {
   const { declared_total_kopecks: declared, computed_total_kopecks: computed } = registry;
-  return [sumRow("total", declared, computed)];
+  return [{ ...sumRow("total", declared, computed), gap: html`<${Money} kopecks=${computed - declared} size="row" />` }];
 }
 
 function fieldRows(story, ours) {
@@ -54,7 +54,7 @@ function fieldRows(story, ours) {
   return [
     textRow("operation", line && line.operation, ours && operation, "none.payment"),
     accountRow(story, ours),
-    sumRow("amount", line && line.amount_kopecks, ours && ours.amount_kopecks, line),
+    sumRow("amount", line ? line.amount_kopecks : undefined, ours ? ours.amount_kopecks : undefined),
     dateRow(line, ours),
   ];
 }
@@ -73,6 +73,7 @@ function textRow(field, left, right, none) {
 
 function accountRow({ line, account, payment_account: paymentAccount }, ours) {
   const row = textRow("account", line && line.account, ours ? ours.account : account && account.account, "none.account");
+  if (!line) row.left = html`<${None} word="none.dash" />`;
   return {
     ...row,
     leftNote: ours && line && account && row.differs ? html`<${Holder} account=${account} />` : null,
@@ -88,7 +89,7 @@ function sumRow(field, left, right) {
   const show = (kopecks, side) => {
     if (pairs) return html`<span class="money"><${Typeset} pairs=${pairs} side=${side} /></span>`;
     if (known(kopecks)) return html`<${Money} kopecks=${kopecks} />`;
-    return html`<${None} word=${kopecks === undefined ? "none.payment" : kopecks === null && side === "left" ? "none.value" : "none.payment"} />`;
+    return html`<${None} word=${kopecks === null ? "none.value" : "none.dash"} />`;
   };
   return {
     field,
@@ -102,7 +103,8 @@ function sumRow(field, left, right) {
 function dateRow(line, ours) {
   const left = line && line.paid_on;
   const right = ours && (ours.business_day ?? ours.paid_on);
-  const row = textRow("date", left && formatDateShort(left), right && formatDateShort(right), "none.payment");
+  const row = textRow("date", left && formatDateShort(left), right && formatDateShort(right), "none.dash");
+  if (!line) row.left = html`<${None} word="none.dash" />`;
   const far = left && right ? daysBetween(left, right) : 0;
   return { ...row, gap: far ? t("gap.days", { n: far }) : null };
 }
@@ -123,8 +125,14 @@ function Row({ row }) {
 function Typeset({ pairs, side }) {
   const text = pairs.map((pair) => pair[side]).join("");
   return html`<span class="typeset"><span class="unseen">${text}</span><span aria-hidden="true">${pairs.map(
-    (pair, index) => html`<span key=${index} class=${pair.same ? "digit" : pair[side] ? "digit digit--differs" : "digit digit--none"}>${pair[side] || "\u2007"}</span>`,
+    (pair, index) => html`<span key=${index} class=${digitClass(pair, side)}>${pair[side] || "\u2007"}</span>`,
   )}</span></span>`;
+}
+
+function digitClass(pair, side) {
+  const light = pair.light ? " digit--light" : "";
+  if (pair.same) return `digit${light}`;
+  return pair[side] ? "digit digit--differs" : "digit digit--none";
 }
 
 const None = ({ word }) => html`<span class="compare__none">${t(word)}</span>`;
@@ -133,10 +141,13 @@ function Holder({ account }) {
   if (!account) return null;
   const debt = account.debt_kopecks;
   const word = debt > 0 ? "account.debt" : debt < 0 ? "account.over" : "account.zero";
-  return html`<span class="compare__note">${account.holder}<br />${account.address}<br />${
+  return html`<span class="compare__note">${account.holder}<br />${bound(account.address)}<br />${
     account.state !== "active" ? html`<span class="compare__warn">${shared(`account.${account.state}`)}</span>, ` : ""
   }${t(word, { sum: formatMoney(Math.abs(debt)) })}</span>`;
 }
+
+// A flat's number does not leave its «кв.».
+const bound = (address) => address.replaceAll(". ", ".\u00a0");
 
 function Raw({ line }) {
   const place = Math.max(0, line.column - 1);

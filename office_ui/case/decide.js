@@ -1,5 +1,5 @@
 // What can be done: one of a few decisions, its consequence before the click, and a reason.
-import { html, useRef, useState } from "../../ui_kit/html.js";
+import { html, useEffect, useRef, useState } from "../../ui_kit/html.js";
 import { Button } from "../../ui_kit/components/button.js";
 import { Icon } from "../../ui_kit/components/icon.js";
 import { Notice } from "../../ui_kit/components/notice.js";
@@ -46,7 +46,17 @@ export function Decide({ story, limit, act }) {
     setBusy(false);
     if (error) setRefusal(error);
   };
-  const pick = (place) => () => (offered[place] ? choose(offered[place]) : false);
+  const [byKey, setByKey] = useState(0);
+  const pick = (place) => () => {
+    if (!offered[place]) return false;
+    choose(offered[place]);
+    setByKey(byKey + 1);
+    return true;
+  };
+  // A decision that was chosen by key leads straight to what it has to be told.
+  useEffect(() => {
+    if (byKey) (document.querySelector(".choice--on .inputs .input") ?? reasonBox.current)?.focus();
+  }, [byKey]);
   useKeys({ 1: pick(0), 2: pick(1), 3: pick(2), 4: pick(3), 5: pick(4), "ctrl+Enter": send });
 
   return html`<section class="section decide">

@@ -15,7 +15,7 @@ const ru = {
   "act.accept": "Принять",
   "act.propose": "Отправить контролёру",
 
-  "then.post": "Счёт {account} получит {sum}. Долг станет {after}, был {before}. Житель увидит это сразу.",
+  "then.post": "Счёт {account} получит {sum}. Долг станет {after}, был {before}. Плательщик увидит это сразу.",
   "then.post.plain": "Счёт {account} получит {sum}.",
   "then.post.duplicate": "Это будет второй платёж на {sum}. Проводите, только если человек и правда заплатил дважды.",
   "then.post.closed": "Счёт закрыт: пока биллинг не откроет его, провести нельзя.",
@@ -35,7 +35,7 @@ const ru = {
   "then.accept.TOTAL_DIFFERS": "Верными считаются строки: {sum}. Деньги не двигаются.",
   "then.accept.DUPLICATE_LINE": "Повтор не зачисляется: {sum} перейдут в «{bucket}».",
   "then.accept.bucket": "Никто не получит эти {sum}: они перейдут в «{bucket}».",
-  "then.accept.nothing": "Строка остаётся как есть. Деньги не двигаются.",
+  "then.accept.nothing": "Строка остаётся как есть и в итог реестра не входит. Деньги не двигаются.",
   "then.second": "Сумма больше {limit}: решение вступит в силу, когда его подтвердит контролёр.",
 
   "in.account": "Счёт",
@@ -58,6 +58,7 @@ const ru = {
   "wait.by": "Предлагает {person}. Причина: {reason}",
   "wait.confirm": "Подтвердить: {action}",
   "wait.reject": "Отклонить",
+  "wait.reason": "Почему отклоняете",
   "wait.own": "Подтвердить может только контролёр и не тот, кто предложил.",
   "wait.withdraw": "Отозвать своё решение",
   "claimed.title": "Решение не завершено: {action}",
@@ -79,7 +80,7 @@ const en = {
   "act.accept": "Accept",
   "act.propose": "Send to a controller",
 
-  "then.post": "Account {account} gets {sum}. It will owe {after}, now {before}. The resident sees it at once.",
+  "then.post": "Account {account} gets {sum}. It will owe {after}, now {before}. The payer sees it at once.",
   "then.post.plain": "Account {account} gets {sum}.",
   "then.post.duplicate": "This will be a second payment of {sum}. Post it only if the person really paid twice.",
   "then.post.closed": "The account is closed: it cannot be posted until billing opens it.",
@@ -99,7 +100,7 @@ const en = {
   "then.accept.TOTAL_DIFFERS": "The lines count: {sum}. No money moves.",
   "then.accept.DUPLICATE_LINE": "The repeat is not credited: {sum} goes to “{bucket}”.",
   "then.accept.bucket": "Nobody gets this {sum}: it goes to “{bucket}”.",
-  "then.accept.nothing": "The line stays as it is. No money moves.",
+  "then.accept.nothing": "The line stays as it is, outside the registry's total. No money moves.",
   "then.second": "The sum is above {limit}: the decision takes effect when a controller confirms it.",
 
   "in.account": "Account",
@@ -122,6 +123,7 @@ const en = {
   "wait.by": "{person} proposes it. Reason: {reason}",
   "wait.confirm": "Confirm: {action}",
   "wait.reject": "Reject",
+  "wait.reason": "Why you reject it",
   "wait.own": "Only a controller may confirm it, and not the one who proposed it.",
   "wait.withdraw": "Take my decision back",
   "claimed.title": "The decision is not finished: {action}",

@@ -31,11 +31,14 @@ function costs(left, right) {
   return cost;
 }
 
-/** Sums differ by places, not by letters: padded in front, so that kopecks stand under kopecks. */
+/** Sums differ by places, not by letters: padded in front, so that kopecks stand under kopecks.
+ *  `light`: what is set lighter, the kopecks and the sign after them. */
 export function alignedSums(left, right) {
   const length = Math.max(left.length, right.length);
   const [a, b] = [left.padStart(length), right.padStart(length)];
+  const point = a.search(/[.,]\d\d\D*$/);
   return Array.from({ length }, (_, place) => ({
+    light: point >= 0 && place >= point,
     left: a[place].trim() || (a[place] === "\u00a0" ? a[place] : ""),
     right: b[place].trim() || (b[place] === "\u00a0" ? b[place] : ""),
     same: a[place] === b[place],

@@ -35,8 +35,12 @@ function stepsOf(story) {
       note: formatTime(move.happened_at),
     });
   }
-  for (const [bucket, kopecks] of Object.entries(line.buckets)) steps.push(position(bucket, kopecks));
+  for (const [bucket, kopecks] of Object.entries(line.buckets)) {
+    // The posted payment below says the same and more.
+    if (!(payment && outcome && bucket === "posted")) steps.push(position(bucket, kopecks));
+  }
   if (payment && outcome) steps.push(paymentStep(payment));
+  if (line.amount_kopecks === null) steps.push({ icon: "look", tone: "look", text: t("money.unread") });
   if (!steps.length) steps.push({ icon: "check", text: t("money.nothing") });
   return steps;
 }

@@ -6,12 +6,13 @@ const days = (n) => counted(n, ["день", "дня", "дней"]);
 const ru = {
   number: "Дело {id}",
   back: "К списку",
+  next: "Следующее дело",
   take: "Взять себе",
   release: "Вернуть в список",
   "who.mine": "У вас",
   "who.other": "У кого: {person}",
   "who.nobody": "Никто не взял",
-  stake: "На кону",
+  stake: "Сумма расхождения",
 
   "title.NOT_RECORDED": "В реестре есть платёж, у нас его нет",
   "title.NOT_IN_REGISTRY": "Платёж есть у нас, в реестре его нет",
@@ -22,7 +23,7 @@ const ru = {
   "title.UNIDENTIFIED": "Счёта {account} у нас нет",
   "title.DUPLICATE_LINE": "Строка повторяет операцию, которая уже есть",
   "title.BAD_LINE": "Строку реестра не удалось прочитать",
-  "title.TOTAL_DIFFERS": "Заявленный итог реестра не сходится со строками",
+  "title.TOTAL_DIFFERS": "Заявленный итог не сходится со строками",
   "title.CLOSED_ACCOUNT": "Деньги пришли на закрытый счёт",
 
   "compare.title": "Что говорит банк и что есть у нас",
@@ -42,6 +43,7 @@ const ru = {
   "none.account": "нет такого счёта",
   "none.line": "нет строки",
   "none.value": "не прочитано",
+  "none.dash": "—",
   gap: "Разница",
   "gap.days": ({ n }) => days(n),
   "account.debt": "долг {sum}",
@@ -53,7 +55,7 @@ const ru = {
   "details.title": "Что ещё сказано в строке",
   registry: "Реестр: {file}",
   "registry.day": "за {day}",
-  twin: "Файл {file}, строка {line}",
+  twin: "Сравнивается с файлом {file}, строка {line}.",
 
   "money.title": "Что стало с деньгами",
   "money.now": "{sum}: {bucket}",
@@ -63,6 +65,7 @@ const ru = {
   "money.cancelled": "Платёж {payment}: {state}",
   "money.notold": "Агент об этих деньгах в реестре не сообщил.",
   "money.nothing": "Деньги не двигались: расходится только запись.",
+  "money.unread": "Сумма не прочитана: в итог реестра строка не вошла.",
   "money.payment": "Платёж {payment}, счёт {account}",
 
   "outcome.posted": "Решено: проведено",
@@ -101,12 +104,13 @@ const ru = {
 const en = {
   number: "Case {id}",
   back: "To the list",
+  next: "The next case",
   take: "Take it",
   release: "Give it back",
   "who.mine": "Yours",
   "who.other": "With {person}",
   "who.nobody": "Nobody has it",
-  stake: "At stake",
+  stake: "What differs",
 
   "title.NOT_RECORDED": "The registry has a payment that we have not",
   "title.NOT_IN_REGISTRY": "We have a payment that the registry has not",
@@ -137,6 +141,7 @@ const en = {
   "none.account": "no such account",
   "none.line": "no line",
   "none.value": "not readable",
+  "none.dash": "—",
   gap: "Difference",
   "gap.days": ({ n }) => counted(n, ["day", "days"]),
   "account.debt": "owes {sum}",
@@ -148,7 +153,7 @@ const en = {
   "details.title": "What else the line says",
   registry: "Registry: {file}",
   "registry.day": "of {day}",
-  twin: "File {file}, line {line}",
+  twin: "Compared with file {file}, line {line}.",
 
   "money.title": "What the money did",
   "money.now": "{sum}: {bucket}",
@@ -158,6 +163,7 @@ const en = {
   "money.cancelled": "Payment {payment}: {state}",
   "money.notold": "The agent's registry does not tell of this money.",
   "money.nothing": "No money moved: only the record differs.",
+  "money.unread": "Its sum is not readable: the registry's total does not contain it.",
   "money.payment": "Payment {payment}, account {account}",
 
   "outcome.posted": "Resolved: posted",

@@ -25,7 +25,7 @@ export function KeysHelp({ onClose }) {
   useEffect(() => box.current?.querySelector("button")?.focus(), []);
   useKeys({ modal: true, Escape: onClose, "?": onClose });
   return html`<div class="veil" onClick=${(event) => event.target === event.currentTarget && onClose()}>
-    <div class="dialog" role="dialog" aria-modal="true" aria-label=${t("keys.title")} ref=${box}>
+    <div class="dialog dialog--keys" role="dialog" aria-modal="true" aria-label=${t("keys.title")} ref=${box}>
       <h2 class="dialog__title">${t("keys.title")}</h2>
       <dl class="keys">
         ${KEYS.map(([key, word]) => html`<div class="keys__row" key=${word}>

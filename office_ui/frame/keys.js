@@ -22,7 +22,8 @@ function listen(event) {
   const plain = keyOf(event);
   const key = event.ctrlKey ? `ctrl+${plain}` : plain;
   const typing = isTyping(event.target);
-  if (typing && key !== "Escape" && !event.ctrlKey) return;
+  if (typing && key === "Escape") return event.target.blur();
+  if (typing && !event.ctrlKey) return;
   if (key === "Enter" && event.target.closest?.("button, a, summary, label")) return;
   for (const layer of [...layers].reverse()) {
     const act = layer.current[key];

@@ -28,7 +28,7 @@ export function MismatchesPage({ staff, route }) {
   const rows = list.data?.mismatches ?? [];
   const selected = id ?? marked;
   const open = (which) => goTo(linkTo("mismatches", which, query));
-  useRowKeys({
+  const onNext = useRowKeys({
     ids: rows.map((row) => row.mismatch_id),
     selected,
     // With a case open the eye stays on it: moving opens the next one.
@@ -49,7 +49,7 @@ export function MismatchesPage({ staff, route }) {
         onOpen=${open} onMore=${() => setPages(pages + 1)} />
     </section>
     ${id !== null && html`<${CasePage} key=${id} id=${id} staff=${staff} choices=${choices.data}
-      onChanged=${list.reload} onClose=${close} />`}
+      onChanged=${list.reload} onNext=${onNext} onClose=${close} />`}
   </div>`;
 }
 
@@ -93,7 +93,7 @@ function Row({ row, wide, selected, onOpen }) {
       <td class="soft">${row.registry_day ? formatDateShort(row.registry_day) : "—"}</td>`}
     <td>${row.waits_for_second ? html`<span class="pill pill--look">${t("waits")}</span>` : html`<${CasePill} state=${row.state} />`}</td>
     ${wide && html`<td class="soft">${row.assignee?.name ?? ""}</td>`}
-    <td class="right"><${Money} kopecks=${row.amount_kopecks} size="row" /></td>
+    <td class="right">${row.kind === "BAD_LINE" && !row.amount_kopecks ? "—" : html`<${Money} kopecks=${row.amount_kopecks} size="row" />`}</td>
   </tr>`;
 }
 

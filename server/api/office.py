@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zoneinfo import ZoneInfo
 
 from aiohttp import web
@@ -142,7 +142,9 @@ class Registries:
                 next=page[-1].registry_id if len(found) > limit else None,
                 count=count,
                 total_kopecks=total,
-                refusals=list(refusals),
+                refusals=[
+                    replace(each, refused_at=books.here(each.refused_at)) for each in refusals
+                ],
             )
         )
 

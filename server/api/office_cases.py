@@ -289,8 +289,8 @@ def _conflict(who: str, what: tuple[str, str]) -> Problem:
         409,
         "CONFLICT",
         (
-            f"Дело изменилось, пока вы решали. {who}{what[0]}. Ваше решение не выполнено.",
-            f"The case changed while you decided. {who}{what[1]}. Your decision was not made.",
+            f"Вас опередили. {who}{what[0]}. Ваше решение не выполнено.",
+            f"Somebody was faster. {who}{what[1]}. Your decision was not made.",
         ),
     )
 

@@ -22,6 +22,7 @@ from server.reconciliation.mismatches import (
     Bucket,
     Case,
     CaseLine,
+    Kind,
 )
 from server.reconciliation.workbench import MoveRow, PaymentRow, Workbench
 
@@ -49,7 +50,7 @@ async def story(workbench: Workbench, case: Case, settings: OfficeSettings) -> C
         opened_at=books.here(case.opened_at),
         line=_line(case, line, books) if line else None,
         payment=_local(payment, books) if payment else None,
-        twin=await workbench.twin(case.mismatch_id) if line else None,
+        twin=await workbench.twin(case.mismatch_id) if case.kind is Kind.DUPLICATE_LINE else None,
         account=await _account(workbench, line.account if line else ""),
         payment_account=await _account(workbench, payment.account if payment else ""),
         candidates=[

@@ -136,8 +136,10 @@ create table billing.meters (
   primary key (account, number)
 );
 
+-- Not an identity column: PostgreSQL before 17 has none on partitioned tables.
+create sequence billing.charge_id;
 create table billing.charges (
-  id bigint generated always as identity,
+  id bigint not null default nextval('billing.charge_id'),
   account text collate "C" not null,
   service text collate "C" not null,
   period date not null check (extract(day from period) = 1),
@@ -145,6 +147,7 @@ create table billing.charges (
   corrects bigint,
   created_at timestamptz not null default now()
 ) partition by range (period);
+alter sequence billing.charge_id owned by billing.charges.id;
 create index charges_account on billing.charges (account, period);
 call ledger.make_append_only('billing.charges');
 comment on column billing.charges.amount_kopecks is 'signed; a recalculation downwards is negative';

@@ -331,3 +331,4 @@ end $$;
 grant usage on schema billing to kvitok_billing;
 grant insert on billing.accounts, billing.charges, billing.meters to kvitok_billing;
 grant select on billing.services to kvitok_billing;
+grant usage on sequence billing.charge_id to kvitok_billing;

@@ -72,6 +72,7 @@ create table recon.registries (
   corrects bigint references recon.registries,
   lines integer not null check (lines >= 0),
   bad_lines integer not null check (bad_lines between 0 and lines),
+  carried integer not null default 0 check (carried between 0 and lines),
   first_line bigint not null,
   declared_lines bigint,
   declared_total_kopecks bigint,
@@ -86,6 +87,7 @@ create index registries_corrects on recon.registries (corrects) where corrects i
 comment on column recon.registries.corrects is
   'the earlier registry of the same agent, number and date; its lines that are not here are withdrawn';
 comment on column recon.registries.lines is 'all rows, bad ones included';
+comment on column recon.registries.carried is 'rows that an earlier file told of in the same words';
 comment on column recon.registries.matched is 'rows that agree with a recorded payment, at import';
 call ledger.make_append_only('recon.registries');
 
@@ -148,6 +150,15 @@ create trigger keep_lines before delete on recon.lines
 create trigger keep_lines_truncate before truncate on recon.lines
   for each statement execute function ledger.refuse_change();
 
+-- Where a registry's kopecks stood at import: what its lines say, added up once.
+create table recon.first_buckets (
+  registry bigint not null references recon.registries,
+  bucket recon.bucket not null,
+  kopecks bigint not null,
+  primary key (registry, bucket)
+);
+call ledger.make_append_only('recon.first_buckets');
+
 -- All lines of a registry come in one statement, and their kopecks are its computed total.
 create function recon.lines_added() returns trigger language plpgsql as $$
 declare
@@ -155,10 +166,11 @@ declare
 begin
   select n.registry into wrong
     from (select registry, count(*) as lines, count(*) filter (where fault <> '') as bad,
-                 coalesce(sum(amount_kopecks), 0) as total, min(id) as first, max(id) as last
+                 count(same_as) as carried, coalesce(sum(amount_kopecks), 0) as total,
+                 min(id) as first, max(id) as last
             from added group by registry) n
     left join recon.registries r on r.id = n.registry
-   where r.id is null or n.lines <> r.lines or n.bad <> r.bad_lines
+   where r.id is null or n.lines <> r.lines or n.bad <> r.bad_lines or n.carried <> r.carried
       or n.total <> r.computed_total_kopecks
       or n.first <> r.first_line or n.last <> r.first_line + r.lines - 1
    limit 1;
@@ -166,6 +178,9 @@ begin
     raise exception 'the lines of registry % are not what it says', wrong
       using errcode = 'check_violation';
   end if;
+  insert into recon.first_buckets (registry, bucket, kopecks)
+  select registry, bucket, sum(amount_kopecks) from added
+   where amount_kopecks is not null group by registry, bucket;
   return null;
 end $$;
 create trigger lines_added after insert on recon.lines
@@ -292,19 +307,25 @@ end $$;
 create trigger check_move before insert on recon.moves
   for each row execute function recon.check_move();
 
--- A registry's kopecks by bucket, now.
+-- A registry's kopecks by bucket, now: as at import, and the moves of its lines since. Lines carried
+-- from an earlier file are looked through only when there are any.
 create function recon.buckets(for_registry bigint)
 returns table (bucket recon.bucket, kopecks bigint) language sql stable as $$
-  with own as (
-    select coalesce(l.same_as, l.id) as line, l.bucket, coalesce(l.amount_kopecks, 0) as kopecks
-      from recon.registries r
-      join recon.lines l on l.id >= r.first_line and l.id < r.first_line + r.lines
-     where r.id = for_registry
+  with r as (
+    select id, first_line, first_line + lines as next_line, carried from recon.registries
+     where id = for_registry
+  ), moved as (
+    select m.from_bucket, m.to_bucket, m.kopecks
+      from r join recon.moves m on m.line >= r.first_line and m.line < r.next_line
+    union all
+    select m.from_bucket, m.to_bucket, m.kopecks
+      from r join recon.lines l on r.carried > 0 and l.id >= r.first_line and l.id < r.next_line
+      join recon.moves m on m.line = l.same_as
   )
   select s.bucket, sum(s.kopecks)::bigint
-    from (select bucket, kopecks from own
-          union all select m.to_bucket, m.kopecks from own join recon.moves m on m.line = own.line
-          union all select m.from_bucket, -m.kopecks from own join recon.moves m on m.line = own.line) s
+    from (select f.bucket, f.kopecks from recon.first_buckets f where f.registry = for_registry
+          union all select to_bucket, kopecks from moved
+          union all select from_bucket, -kopecks from moved) s
    group by s.bucket having sum(s.kopecks) <> 0
 $$;
 

@@ -7,6 +7,7 @@ one by one.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -20,6 +21,7 @@ Ready = Callable[[], None]
 Body = Callable[[Ready], None]
 """What a child process does; it returns or raises when it is done, and ends on SIGTERM."""
 
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # linux/prctl.h
 _RESTART_PAUSE_SECONDS = 0.2
 _QUICK_DEATH_SECONDS = 2.0
 _QUICK_DEATHS_MAX = 10
@@ -97,6 +99,7 @@ class Supervisor:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C reaches the supervisor
             signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
             die_with_parent()
+            name_process(f"kvitok-{name}")
             self._bodies[name](lambda: _tell_ready(ready_fd))
             code = 0
         except SystemExit as done:
@@ -171,13 +174,16 @@ def _tell_ready(fd: int) -> None:
     os.close(fd)
 
 
+def name_process(name: str) -> None:
+    """What `ps` and `top` show of this process (Linux; at most 15 bytes)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
+
+
 def die_with_parent() -> None:
     """A child of a supervisor that was killed must not go on alone (Linux)."""
-    import ctypes
-
     if sys.platform == "linux":
-        set_parent_death_signal = 1
-        ctypes.CDLL(None, use_errno=True).prctl(set_parent_death_signal, signal.SIGTERM)
+        ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
         if os.getppid() == 1:
             os._exit(1)
 

@@ -21,6 +21,7 @@ from server.lookup.catalogue import KnownServices
 from server.lookup.claims import Claims
 from server.lookup.fetches import Fetches
 from server.lookup.generations import Generations
+from server.lookup.keeper import SessionKeeper
 from server.lookup.link import LinkLostError, Node, Reply, packed
 from server.lookup.marks import SERVICES, Beat
 from server.lookup.packing import SnapshotError
@@ -41,11 +42,8 @@ _ENTRY_BYTES = 150  # of a dictionary's entry, key and the object around the val
 _BYTES_PER_ENTRY = 450  # a bound for unusually large snapshots; usual ones take less
 _VIEWS_MAX = 20_000
 _WAITING_MAX = 20_000
-_STALL_SECONDS = 0.1
-_LOOK_SECONDS = 0.05
 _SILENCE_MAX_SECONDS = 120.0
 _SILENCE_SHOWN_SECONDS = 5.0  # an idle PostgreSQL says something every second
-_RECONNECT_SECONDS = (0.05, 0.1, 0.2, 0.5)
 _POSITION_MARGIN = 1 << 26  # WAL between a payment's statement and the end of its commit
 _ABSENT = b""
 
@@ -62,7 +60,6 @@ class NearCache:
         index: int,
         entries_max: int = 1_000_000,
     ) -> None:
-        self._node = Node.from_url(redis_url)
         self._entries: Generations[bytes] = Generations(
             entries_max, entries_max * _BYTES_PER_ENTRY, lambda value: len(value) + _ENTRY_BYTES
         )
@@ -75,72 +72,29 @@ class NearCache:
         self._services = KnownServices(services, self._database.services)
         self._claims = Claims(pool)
         self._fetches: Fetches[Asker] = Fetches(self._send)
-        self._session: Session | None = None
+        self._keeper = SessionKeeper(Node.from_url(redis_url), self)
         self._trusted_until = 0.0
         self._tasks: set[asyncio.Task[None]] = set()
         self._hits = self._misses = 0
-        self._sessions = 0
         self._evictions = 0
         self._failed_writes = 0
 
     async def start(self) -> None:
         """Connect; without Redis it works too, on PostgreSQL."""
-        first = asyncio.Event()
-        self._begin(self._keep_session(first))
-        self._begin(self._look_after())
-        await first.wait()
-
-    def _begin(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return task
+        await self._keeper.start()
 
     async def stop(self) -> None:
         """Disconnect; who still waits is refused."""
+        await self._keeper.stop()
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        if self._session is not None:
-            self._session.link.abort()
         await self._database.stop()
 
-    async def _keep_session(self, tried: asyncio.Event) -> None:
-        failures = 0
-        while True:
-            try:
-                session = await Session.open(self._node, self)
-            except OSError as error:
-                if not failures:
-                    _log.warning("redis is away", error=repr(error))
-                pause = _RECONNECT_SECONDS[min(failures, len(_RECONNECT_SECONDS) - 1)]
-                failures += 1
-                tried.set()
-                await asyncio.sleep(pause)
-                continue
-            failures = 0
-            self._sessions += 1
-            self._session = session
-            tried.set()
-            await session.closed.wait()
-            self.lost()
-
-    async def _look_after(self) -> None:
-        """Give up on a node that hangs; keep the ring from running away from an idle worker."""
-        stalled: Session | None = None
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            self._entries.bury(2000)
-            self._views.bury(200)
-            self._catch_up()
-            session = self._session
-            hangs = session and session.link.oldest_wait_seconds() > _STALL_SECONDS
-            # Twice in a row: after a pause of our own the replies are there, only unread.
-            if session and hangs and stalled is session:
-                _log.warning("redis does not answer")
-                session.link.abort()
-                self.lost()
-            stalled = session if hangs else None
+    def tick(self) -> None:
+        """Keep the ring from running away from an idle worker; give memory back in small parts."""
+        self._catch_up()
+        self._entries.bury(2000)
+        self._views.bury(200)
 
     def evict(self, number: str) -> None:
         """The account changed."""
@@ -159,12 +113,12 @@ class NearCache:
         """The sync lives."""
         self._trusted_until = until
         self._pins.applied(beat.lsn)
-        if self._session is not None and not self._services.is_current(beat.services):
-            self._session.link.send(packed("GET", SERVICES), self._take_services)
+        session = self._keeper.session
+        if session is not None and not self._services.is_current(beat.services):
+            session.link.send(packed("GET", SERVICES), self._take_services)
 
     def lost(self) -> None:
         """The session is over."""
-        self._session = None
         self._trusted_until = 0.0
         self.forget()
 
@@ -241,7 +195,7 @@ class NearCache:
             asker(None)
             return
         self._misses += 1
-        session = self._session
+        session = self._keeper.session
         if len(self._fetches) >= _WAITING_MAX:
             asker(Refused(Refusal.TRY_LATER, "too many lookups wait"))
         elif session is None or session.floor is None or number in self._pins:
@@ -263,7 +217,7 @@ class NearCache:
         """PostgreSQL is away: nothing can be committed either, so Redis is as new as it gets."""
 
         def tell(found: Found) -> None:
-            if isinstance(found, Refused) and self._session is not None:
+            if isinstance(found, Refused) and self._keeper.session is not None:
                 self._fetches.join(number, asker)
             else:
                 asker(found)
@@ -271,7 +225,7 @@ class NearCache:
         return tell
 
     def _send(self, batch: dict[str, list[Asker]]) -> None:
-        session = self._session
+        session = self._keeper.session
         if session is None or session.link.is_congested:
             self._arrived(None, batch, LinkLostError("redis is away or congested"))
             return
@@ -310,9 +264,12 @@ class NearCache:
         else:
             try:
                 found = self._services.decode(value, number)
+            except UnknownServiceError:
+                for asker in askers:
+                    self._begin(self._learn(value, number, asker))
+                return
             except SnapshotError as error:
-                if not isinstance(error, UnknownServiceError):
-                    _log.error("snapshot cannot be read", account=number, error=str(error))
+                _log.error("snapshot cannot be read", account=number, error=str(error))
                 self._ask_database_for(number, askers)
                 return
         if may_keep and time.monotonic() <= self._trusted_until:
@@ -332,11 +289,18 @@ class NearCache:
                 asker(found)
                 return
             try:
-                asker(self._services.decode(found, number))
+                view = self._services.decode(found, number)
             except SnapshotError:
                 self._begin(self._learn(found, number, asker))
+            else:
+                asker(view)
 
         self._database.ask(number, tell)
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _learn(self, value: bytes, number: str, asker: Asker) -> None:
         """The snapshot names a service that is newer than our catalogue."""
@@ -350,7 +314,7 @@ class NearCache:
 
     async def publish(self, lanes: Sequence[PaidLane]) -> None:
         """Make every worker's next check see these lanes. To be called before the answer."""
-        session = self._session
+        session = self._keeper.session
         link = None if session is None or session.link.is_congested else session.link
         failed = await write_through(link, lanes)
         position: int | None = 0
@@ -369,16 +333,16 @@ class NearCache:
 
         Raises Refused(TRY_LATER) when neither store can tell.
         """
-        link = self._session.link if self._session is not None else None
+        link = self._keeper.session.link if self._keeper.session is not None else None
         return await self._claims.claim(link, key, expires)
 
     def can_answer(self) -> bool:
         """Whether checks are answered from Redis or memory now."""
-        return self._session is not None and self._session.floor is not None
+        return self._keeper.session is not None and self._keeper.session.floor is not None
 
     def lag_seconds(self) -> float | None:
         """How far answers may be behind charges; None = the sync has never been seen."""
-        session = self._session
+        session = self._keeper.session
         if session is None or session.beat is None:
             return None
         silence = self._silence_seconds(session)
@@ -396,5 +360,5 @@ class NearCache:
             "database_refused": self._database.refused,
             "failed_writes": self._failed_writes,
             "pins": len(self._pins),
-            "sessions": self._sessions,
+            "sessions": self._keeper.count,
         }

@@ -50,8 +50,7 @@ def relation(columns: Sequence[str], table: str = "account_paid") -> bytes:
 
 def row(*values: bytes | None, kind: bytes = b"b") -> bytes:
     shown = (
-        b"n" if value is None else kind + struct.pack(">i", len(value)) + value
-        for value in values
+        b"n" if value is None else kind + struct.pack(">i", len(value)) + value for value in values
     )
     return struct.pack(">h", len(values)) + b"".join(shown)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 
+import asyncpg
 import pytest
 
 from server.embedded import EmbeddedPostgres, EmbeddedValkey
@@ -229,7 +230,7 @@ async def test_a_restarted_valkey_is_filled_within_five_seconds(
     own_world: World, own_valkey: EmbeddedValkey, how: str
 ) -> None:
     async with own_world.syncing():
-        getattr(own_valkey, how)()
+        await asyncio.to_thread(getattr(own_valkey, how))
         await own_world.charge(ACCOUNT, 5)
         await asyncio.sleep(0.5)
         own_valkey.start()
@@ -245,7 +246,7 @@ async def test_a_restarted_postgresql_is_followed_again_within_five_seconds(
 ) -> None:
     async with own_world.syncing():
         before = await own_world.beat()
-        getattr(own_postgres, how)()
+        await asyncio.to_thread(getattr(own_postgres, how))
         await asyncio.sleep(0.5)
         while_away = await own_world.beat()
         await asyncio.sleep(0.3)
@@ -254,8 +255,6 @@ async def test_a_restarted_postgresql_is_followed_again_within_five_seconds(
         assert later is not None
         assert later.count > while_away.count, "the beat goes on while PostgreSQL is away"
         own_postgres.start()
-        import asyncpg
-
         connection = await asyncpg.connect(own_world.dsn)
         await connection.execute(
             "insert into billing.charges (account, service, period, amount_kopecks)"

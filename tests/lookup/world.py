@@ -7,10 +7,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import asyncpg
-import redis.asyncio
 
 from server.lookup import sync
 from server.lookup.accounts import NearCache
@@ -21,6 +20,11 @@ from server.payments.ports import PaidLane
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 PATIENCE_SECONDS = 20.0
 FIRST = 1000001
+SERVICES = {
+    1: ("water", "Холодная вода", "м³"),
+    2: ("heating", "Отопление", "Гкал"),
+    3: ("waste", "Обращение с ТКО", ""),
+}
 
 
 async def settle(connection: Connection, count: int) -> None:
@@ -70,7 +74,7 @@ class World:
     dsn: str
     redis_url: str
     connection: Connection
-    redis: redis.asyncio.Redis
+    redis: Any  # redis.asyncio.Redis, whose types know neither this mode's bytes nor awaitables
 
     @asynccontextmanager
     async def syncing(self) -> AsyncIterator[asyncio.Task[None]]:
@@ -95,7 +99,7 @@ class World:
             ring = Ring.create(count)
             caches = []
             for index in range(count):
-                cache = NearCache(self.redis_url, pool, {}, ring, index, **options)
+                cache = NearCache(self.redis_url, pool, SERVICES, ring, index, **options)
                 await cache.start()
                 stack.push_async_callback(cache.stop)
                 caches.append(cache)

@@ -32,6 +32,8 @@ BLOCK_BYTES = 1 << 20
 BYTES_MAX = 1 << 30
 _NOTES_MAX = 100
 _RAW_MAX = 2000
+# json.dumps would build an encoder for every line.
+_encode = json.JSONEncoder(ensure_ascii=False).encode
 # Beyond this a registry's total would not fit PostgreSQL's bigint; no bank owns so much.
 _TOTAL_MAX = Money(10**18)
 
@@ -149,7 +151,7 @@ class Reading:
             self.bad_lines += 1
             raw = entry.raw[:_RAW_MAX]
             return (*head, kopecks, entry.paid_on, None, entry.message, entry.column, raw, None)
-        details = json.dumps(entry.details, ensure_ascii=False) if entry.details else None
+        details = _encode(entry.details) if entry.details else None
         return (*head, kopecks, entry.paid_on, entry.paid_time, "", 0, "", details)
 
     def _remember(self, entry: Entry) -> None:

@@ -99,14 +99,15 @@ select distinct on (payment_id) * from (
   select w.ordinal, p.payment_id, p.agent, p.agent_payment_id, p.account, p.amount_kopecks,
          p.business_day, p.recorded_at, p.registry_line,
          p.account <> w.account as other_account, p.amount_kopecks <> w.amount as other_amount,
-         abs(p.business_day - w.day) > a.match_window_days as other_day,
-         abs(p.business_day - w.day) as days
+         d.days > a.match_window_days as other_day, d.days
     from recon_keys k
     join recon_work w on w.ordinal = k.ordinal
     join ledger.payment p on p.payment_id = k.payment_id and p.recorded_at = k.recorded_at
     join ledger.agents a on a.name = $1
+    cross join lateral (select least(abs(p.business_day - w.day),
+      abs((p.paid_at at time zone a.zone)::date - w.paid_on)) as days) d
    where p.recorded_at between $3 and $4
-     and ($2 or p.account = w.account or abs(p.business_day - w.day) <= a.match_window_days)
+     and ($2 or p.account = w.account or d.days <= a.match_window_days)
      and not exists (select from recon_carried c where c.ordinal = w.ordinal)
      and {CREDITED} and {NOT_TIED_BEFORE}) c
  order by payment_id, other_account, other_amount, days, ordinal
@@ -243,11 +244,13 @@ select $1, $2, v.kind, $3::bigint + v.ordinal - 1, v.payment_id,
             'account', t.account, 'amount_kopecks', t.amount_kopecks,
             'business_day', t.business_day) end,
          'fault', nullif(v.fault, ''),
-         'candidates', (select jsonb_agg(q.payment_id order by q.days, q.payment_id)
-                          from recon_pairs q where q.ordinal = v.ordinal),
-         'same_number', (select k.payment_id from recon_keys k where k.ordinal = v.ordinal
-                            and t.ordinal is null)))
-  from recon_verdict v left join recon_tied t on t.ordinal = v.ordinal
+         'candidates', q.payments,
+         'same_number', case when t.ordinal is null then k.payment_id end))
+  from recon_verdict v
+  left join recon_tied t on t.ordinal = v.ordinal
+  left join recon_keys k on k.ordinal = v.ordinal
+  left join (select ordinal, jsonb_agg(payment_id order by days, payment_id) as payments
+               from recon_pairs group by ordinal) q on q.ordinal = v.ordinal
  where v.kind is not null
  order by v.ordinal
 """
@@ -303,6 +306,7 @@ async def classify(connection: Connection, matching: Matching) -> None:
     await _tie_by_content(connection, matching)
     await connection.execute(_REPEATED, agent, unique_numbers)
     await connection.execute(_VERDICT, agent)
+    await connection.execute("analyze recon_verdict")
 
 
 async def record_cases(

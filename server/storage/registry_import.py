@@ -196,6 +196,7 @@ async def _insert(
         matching.corrects,
         reading.lines,
         reading.bad_lines,
+        await connection.fetchval("select count(*) from recon_carried"),
         first_line,
         reading.declared.lines if reading.declared else None,
         reading.declared.amount.kopecks if reading.declared else None,
@@ -243,8 +244,8 @@ drop table recon_stage, recon_work, recon_carried, recon_keys, recon_tied, recon
 
 _INSERT = """
 insert into recon.registries (id, agent, file, format, encoding, lenient, number, day, origin,
-    corrects, lines, bad_lines, first_line, declared_lines, declared_total_kopecks,
+    corrects, lines, bad_lines, carried, first_line, declared_lines, declared_total_kopecks,
     computed_total_kopecks, matched, notes, imported_by)
 overriding system value
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
 """

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import asyncpg
 import pytest
 
 from server.reconciliation.formats import FileRefused
-from server.reconciliation.intake import Terms, UnknownFormat, Upload, refusal_json
+from server.reconciliation.intake import (
+    RegistrySummary,
+    Terms,
+    UnknownFormat,
+    Upload,
+    refusal_json,
+)
 from server.storage.connection import Connection
 from server.storage.mismatches import cases, history
 from server.storage.registries import (
@@ -17,6 +25,7 @@ from server.storage.registries import (
     registry_lines,
     registry_notes,
 )
+from tests.reconciliation.conftest import Pool
 from tests.reconciliation.town import (
     DAY,
     Paid,
@@ -263,3 +272,37 @@ async def test_the_store_refuses_what_would_unbalance_it(
     await take_in(connection, pack(pack_row("9", "5550000", 900)), "bank")
     with pytest.raises((asyncpg.RestrictViolationError, asyncpg.CheckViolationError)):
         await connection.execute(change)
+
+
+async def test_the_same_file_sent_twice_at_once_is_taken_in_once(pool: Pool) -> None:
+    upload = pack(pack_row("9", "5550000", 900))
+
+    async def send() -> RegistrySummary:
+        async with pool.acquire() as connection:
+            return await take_in(connection, upload, "bank")
+
+    found = await asyncio.gather(send(), send(), send())
+    assert sorted(summary.already_imported for summary in found) == [False, True, True]
+    assert {summary.registry_id for summary in found} == {found[0].registry_id}
+    assert await pool.fetchval("select count(*) from recon.mismatches") == 1
+
+
+async def test_different_files_at_once_find_each_operation_once(pool: Pool) -> None:
+    rows = [pack_row(str(n), "5550000", 900 + n) for n in range(20)]
+
+    async def send(number: int) -> RegistrySummary:
+        async with pool.acquire() as connection:
+            return await take_in(connection, pack(*rows[number:], number=number), "bank")
+
+    found = await asyncio.gather(*(send(number) for number in range(1, 5)))
+    assert [summary.open for summary in found] == [19, 18, 17, 16]
+    assert await pool.fetchval("select count(*) from recon.mismatches") == 19
+
+
+async def test_an_accident_during_the_import_leaves_nothing(pool: Pool) -> None:
+    upload = pack(pack_row("9", "5550000", 900))
+    async with pool.acquire() as connection:
+        await connection.execute("drop function recon.buckets")
+        with pytest.raises(asyncpg.UndefinedFunctionError):
+            await take_in(connection, upload, "bank")
+        assert set((await counts(connection)).values()) == {0}

@@ -77,17 +77,15 @@ class _Reading:
     def _row(self, number: int, text: str) -> Iterator[Entry]:
         if self._pack is None:
             raise FileRefused("файл должен начинаться с заголовка *** или ###", number)
-        fields = Fields.split(number, text, _DELIMITER)
         self._rows.count += 1
-        try:
-            if UNREADABLE in text:
-                raise FieldFault("знаки не читаются в этой кодировке", text.index(UNREADABLE) + 1)
-            if fields.texts[0] != rows.MARK:
-                raise FieldFault("строка оплаты должна начинаться с @@@|", 1)
-            found = rows.row(fields, self._pack.version, self._strict)
-        except FieldFault as fault:
-            yield self._bad(fields, text, fault)
-            return
+        found = rows.plain(number, text)
+        if found is None:
+            fields = Fields.split(number, text, _DELIMITER)
+            try:
+                found = self._closer_look(fields, text, self._pack.version)
+            except FieldFault as fault:
+                yield self._bad(fields, text, fault)
+                return
         self._rows.paid += found.line.amount
         self._rows.charged += found.charged
         self._rows.changes += found.changes
@@ -95,6 +93,13 @@ class _Reading:
         yield found.line
         for column, message in found.notes:
             yield Note(number, column, message)
+
+    def _closer_look(self, fields: Fields, text: str, version: str) -> rows.Row:
+        if UNREADABLE in text:
+            raise FieldFault("знаки не читаются в этой кодировке", text.index(UNREADABLE) + 1)
+        if fields.texts[0] != rows.MARK:
+            raise FieldFault("строка оплаты должна начинаться с @@@|", 1)
+        return rows.row(fields, version, self._strict)
 
     def _bad(self, fields: Fields, text: str, fault: FieldFault) -> BadLine:
         if self._strict:

@@ -8,11 +8,19 @@ from dataclasses import dataclass
 from server.money import ZERO, Money, MoneyError
 from server.reconciliation.formats import BadLine, Line
 from server.reconciliation.formats.fields import FieldFault, Fields, date, money
+from server.reconciliation.formats.text import UNREADABLE
 
 MARK = "@@@"
 _FIELDS = (15, 16, 17)  # readings may be left out, and empty changes before the end of the line
 _ITEMS_MAX = 99
 _INTEGER = re.compile(r"[0-9]{1,9}", re.ASCII)
+# A row as nearly all are: no changes, no readings, sums with two decimals.
+_PLAIN = re.compile(
+    r"@@@\|([0-9]{1,20})\|([^|]{0,100})\|([0-9]{1,2})\|([0-9]{1,2})\|([^|]{1,100})"
+    r"\|([0-9.]{10})\|([0-9.]{10})\|([0-9]{1,4})"
+    r"\|([0-9]{1,13})\.([0-9]{2})\|([0-9]{1,13})\.([0-9]{2})\|[^|]*\|00?\|00?\|0\.00\|{0,3}",
+    re.ASCII,
+)
 _READING = re.compile(r"[0-9]{1,12}(?:\.[0-9]{1,6})?", re.ASCII)
 
 
@@ -25,6 +33,31 @@ class Row:
     changes: Money
     has_readings: bool
     notes: tuple[tuple[int, str], ...]
+
+
+def plain(number: int, text: str) -> Row | None:
+    """What `row` would give, at a quarter of its cost; nothing when it takes a closer look."""
+    match = _PLAIN.fullmatch(text)
+    if match is None or not text.isprintable() or UNREADABLE in text:
+        return None
+    (receipt, organisation, kind, source, account, paid_on, month, bill,
+     charged, charged_rest, paid, paid_rest) = match.groups()  # fmt: skip
+    day, paid_for = date(paid_on), date(month)
+    account, organisation = account.strip(), organisation.strip()
+    if day is None or paid_for is None or not account:
+        return None
+    kopecks = int(charged + charged_rest)
+    details: dict[str, object] = {
+        "organisation": organisation,
+        "kind": kind,
+        "source": source,
+        "month": paid_for.isoformat()[:7],
+        "bill": bill,
+        "charged_kopecks": kopecks,
+    }
+    amount = Money(int(paid + paid_rest))
+    line = Line(number, receipt, account, amount, day, None, details)
+    return Row(line, Money(kopecks), ZERO, False, ())
 
 
 def row(fields: Fields, version: str, strict: bool) -> Row:

@@ -33,8 +33,9 @@ export function CasePage({ id, staff, choices, onChanged, onNext, onClose }) {
     } catch (error) {
       tellIfStranger(error);
       if (error.code !== "CONFLICT") return error;
-      setConflict({ error, reason: body.reason ?? "" });
+      // First the case as it is now, then who was faster: never the warning over the old picture.
       await loaded.reload();
+      setConflict({ error, reason: body.reason ?? "" });
       onChanged();
       return null;
     }

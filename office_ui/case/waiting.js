@@ -33,7 +33,7 @@ export function Waiting({ story, staff, act }) {
     ${refusal && html`<${Notice} kind="risk" title=${t("refused.title")}>${sentenceOf(refusal)}<//>`}
     ${!mayConfirm && html`<p class="section__note">${t("wait.own")}</p>`}
     ${(mayConfirm || mine) && html`<div class="decide__end">
-      <label class="field"><span class="field__label">${t("wait.reason")}</span>
+      <label class="field"><span class="field__label">${t(mayConfirm ? "wait.reason" : "wait.why")}</span>
         <textarea class="input" name="reason" rows="2" maxlength="1000" value=${reason}
           onInput=${(event) => setReason(event.target.value)} /></label>
       <div class="decide__pair">

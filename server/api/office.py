@@ -13,15 +13,15 @@ from aiohttp import web
 from server.accounts import AccountView
 from server.api.endpoints import Endpoint, Parameter, route, whole_number
 from server.api.office_shapes import (
+    AccountDetail,
     AccountList,
-    AccountShown,
     Choices,
     FormatChoice,
     Person,
     RegistryDetail,
     RegistryList,
     RegistryShown,
-    ServiceShown,
+    ServiceDetail,
 )
 from server.api.problems import Problem, json_answer, malformed, not_found
 from server.api.sessions import Sessions
@@ -250,16 +250,16 @@ def registry_shown(summary: RegistrySummary, books: Books) -> RegistryShown:
     )
 
 
-def account_shown(view: AccountView) -> AccountShown:
+def account_shown(view: AccountView) -> AccountDetail:
     """An account with its debt by service."""
-    return AccountShown(
+    return AccountDetail(
         account=view.account,
         state=view.state.value,
         holder=view.holder,
         address=view.address,
         debt_kopecks=view.debt.kopecks,
         services=[
-            ServiceShown(debt.service, debt.name, debt.debt.kopecks) for debt in view.services
+            ServiceDetail(debt.service, debt.name, debt.debt.kopecks) for debt in view.services
         ],
     )
 
@@ -317,5 +317,5 @@ ENDPOINTS = (
         right=Right.READ,
         parameters=(Parameter("like", "the number as it was written"),),
     ),
-    Endpoint("GET", f"{PREFIX}/accounts/{{number}}", "An account", AccountShown, right=Right.READ),
+    Endpoint("GET", f"{PREFIX}/accounts/{{number}}", "An account", AccountDetail, right=Right.READ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -169,11 +169,11 @@ class LineShown(msgspec.Struct, frozen=True):
     fault: str
     column: int
     raw: str
-    details: Mapping[str, object]
+    details: Mapping[str, Any]
     buckets: Mapping[str, int]
 
 
-class ServiceShown(msgspec.Struct, frozen=True):
+class ServiceDetail(msgspec.Struct, frozen=True):
     """The debt for one service; negative when paid ahead."""
 
     service: str
@@ -181,7 +181,7 @@ class ServiceShown(msgspec.Struct, frozen=True):
     debt_kopecks: int
 
 
-class AccountShown(msgspec.Struct, frozen=True):
+class AccountDetail(msgspec.Struct, frozen=True):
     """An account as a check shows it; the services add up to the debt."""
 
     account: str
@@ -189,13 +189,13 @@ class AccountShown(msgspec.Struct, frozen=True):
     holder: str
     address: str
     debt_kopecks: int
-    services: list[ServiceShown]
+    services: list[ServiceDetail]
 
 
 class AccountList(msgspec.Struct, frozen=True):
     """Accounts, the likeliest first."""
 
-    accounts: list[AccountShown]
+    accounts: list[AccountDetail]
 
 
 class DecisionOffered(msgspec.Struct, frozen=True):
@@ -224,7 +224,7 @@ class HistoryShown(msgspec.Struct, frozen=True):
     by: Person
     action: str
     reason: str
-    details: Mapping[str, object]
+    details: Mapping[str, Any]
 
 
 class CaseShown(msgspec.Struct, frozen=True):
@@ -243,10 +243,10 @@ class CaseShown(msgspec.Struct, frozen=True):
     line: LineShown | None
     payment: PaymentRow | None
     twin: TwinRow | None
-    account: AccountShown | None
-    payment_account: AccountShown | None
+    account: AccountDetail | None
+    payment_account: AccountDetail | None
     candidates: list[PaymentRow]
-    details: Mapping[str, object]
+    details: Mapping[str, Any]
     decisions: list[DecisionOffered]
     needs_second_person: bool
     assignee: Person | None

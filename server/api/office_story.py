@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from server.api.office import Books, OfficeSettings, account_shown, books_of
 from server.api.office_shapes import (
-    AccountShown,
+    AccountDetail,
     CaseShown,
     DecisionOffered,
     HistoryShown,
@@ -122,7 +122,7 @@ def _local(payment: PaymentRow, books: Books) -> PaymentRow:
     )
 
 
-async def _account(workbench: Workbench, number: str) -> AccountShown | None:
+async def _account(workbench: Workbench, number: str) -> AccountDetail | None:
     view = await workbench.account(number) if number else None
     return account_shown(view) if view else None
 

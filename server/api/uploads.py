@@ -30,7 +30,7 @@ async def received(request: web.Request, bytes_max: int) -> AsyncIterator[Upload
     with tempfile.NamedTemporaryFile(prefix="kvitok-registry-") as file:
         if request.content_type == "multipart/form-data":
             part = await _file_part(request)
-            name = part.filename or ""
+            name = unquote(part.filename or "")
             blocks = _part_blocks(part)
         else:
             name = unquote(request.headers.get("X-File-Name", ""))

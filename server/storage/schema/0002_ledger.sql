@@ -94,25 +94,24 @@ create trigger accounts_changed after update on billing.accounts
 -- Billing's one door: groups the new charges by account, locks the billed rows in account order
 -- (two runs cannot deadlock), adds, raises versions. An unknown account or service fails it all.
 create function ledger.charges_added() returns trigger
-language plpgsql security definer set search_path = pg_catalog set work_mem = '128MB' as $$
+language plpgsql security definer set search_path = pg_catalog set work_mem = '128MB'
+-- One sort serves both levels of grouping.
+set enable_hashagg = off as $$
 declare
   unknown text;
   asked bigint;
   changed bigint;
+  all_known boolean;
 begin
-  select n.service into unknown from (select distinct service from added) n
-   where not exists (select from billing.services s where s.code = n.service) limit 1;
-  if unknown is not null then
-    raise exception 'unknown service %', unknown using errcode = 'foreign_key_violation';
-  end if;
   perform from ledger.account_billed b
-    where b.account in (select account from added) order by b.account for update;
+    where b.account = any(array(select distinct account from added)) order by b.account for update;
   with per as materialized (
     select account, array_agg(service order by service) as services,
            array_agg(amount order by service) as amounts
-      from (select n.account, s.id as service, sum(n.amount_kopecks)::bigint as amount
-              from added n join billing.services s on s.code = n.service
-             group by n.account, s.id) delta
+      from (select n.account, coalesce(s.id, 0::smallint) as service,
+                   sum(n.amount_kopecks)::bigint as amount
+              from added n left join billing.services s on s.code = n.service
+             group by n.account, coalesce(s.id, 0::smallint)) delta
      group by account
   ), lanes as (
     update ledger.account_billed b
@@ -131,7 +130,13 @@ begin
       from per where b.account = per.account
     returning 1
   )
-  select (select count(*) from per), (select count(*) from lanes) into asked, changed;
+  select count(*), (select count(*) from lanes), bool_and(per.services[1] <> 0)
+    into asked, changed, all_known from per;
+  if not all_known then
+    select n.service into unknown from added n
+     where not exists (select from billing.services s where s.code = n.service) limit 1;
+    raise exception 'unknown service %', unknown using errcode = 'foreign_key_violation';
+  end if;
   if asked <> changed then
     select n.account into unknown from added n
      where not exists (select from ledger.account_billed b where b.account = n.account) limit 1;

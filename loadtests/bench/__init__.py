@@ -1,0 +1,1 @@
+"""Benches: ratios within one run, printed with what they were measured on."""

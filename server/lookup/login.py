@@ -146,9 +146,11 @@ async def _connect(address: Address) -> Wire:
     if answer == b"S":  # and nothing behind it: that would have been sent by somebody else
         name = address.host if address.tls_mode == "verify-full" else None
         await wire.writer.start_tls(address.tls_context(), server_hostname=name or address.host)
-    elif address.tls_mode not in ("allow", "prefer"):
+    elif answer != b"N" or address.tls_mode not in ("allow", "prefer"):
         wire.writer.transport.abort()
-        raise FeedError(f"sslmode is {address.tls_mode}, but the server has no TLS")
+        if answer == b"N":
+            raise FeedError(f"sslmode is {address.tls_mode}, but the server has no TLS")
+        raise FeedError("unexpected answer to a request for TLS")
     return wire
 
 

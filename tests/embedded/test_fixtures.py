@@ -29,8 +29,11 @@ async def test_a_database_is_dropped_although_a_replication_slot_uses_it(
     databases.drop(dsn)
     left_open.terminate()
     admin = await asyncpg.connect(postgres_server.dsn)
-    assert await admin.fetchval("select count(*) from pg_replication_slots") == 0
-    assert await admin.fetchval("select count(*) from pg_database where datname like 'test%'") == 0
+    assert not await admin.fetchval(
+        "select count(*) from pg_replication_slots where slot_name = 'left'"
+    )
+    name = dsn.rpartition("/")[2]
+    assert not await admin.fetchval("select count(*) from pg_database where datname = $1", name)
     await admin.close()
 
 

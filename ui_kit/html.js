@@ -5,6 +5,7 @@ import htm from "./vendor/htm.js";
 export {
   useCallback,
   useEffect,
+  useLayoutEffect,
   useMemo,
   useReducer,
   useRef,

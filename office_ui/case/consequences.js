@@ -46,9 +46,14 @@ function assigning(story, found, sum) {
 }
 
 const debts = (account, story) => ({
-  before: formatMoney(account.debt_kopecks),
-  after: formatMoney(account.debt_kopecks - sumOf(story)),
+  before: standing(account.debt_kopecks),
+  after: standing(account.debt_kopecks - sumOf(story)),
 });
+
+function standing(debt) {
+  const word = debt > 0 ? "debt" : debt < 0 ? "over" : "zero";
+  return t(`standing.${word}`, { sum: formatMoney(Math.abs(debt)) });
+}
 
 function accepting(story, bucketName, sum) {
   const { kind, payment } = story;

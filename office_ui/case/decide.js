@@ -55,7 +55,9 @@ export function Decide({ story, limit, act }) {
   };
   // A decision that was chosen by key leads straight to what it has to be told.
   useEffect(() => {
-    if (byKey) (document.querySelector(".choice--on .inputs .input") ?? reasonBox.current)?.focus();
+    if (!byKey) return;
+    document.querySelector(".decide__end")?.scrollIntoView({ block: "nearest" });
+    (document.querySelector(".choice--on .inputs input, .choice--on .inputs select") ?? reasonBox.current)?.focus({ preventScroll: true });
   }, [byKey]);
   useKeys({ 1: pick(0), 2: pick(1), 3: pick(2), 4: pick(3), 5: pick(4), "ctrl+Enter": send });
 

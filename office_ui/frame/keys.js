@@ -1,5 +1,5 @@
 // Shortcuts: one listener; a page adds its keys while it is on screen. The last one added wins.
-import { useEffect, useRef } from "../../ui_kit/html.js";
+import { useLayoutEffect, useRef } from "../../ui_kit/html.js";
 
 const layers = [];
 
@@ -15,7 +15,9 @@ export function keyOf(event) {
 }
 
 const isTyping = (target) =>
-  target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+  target instanceof HTMLElement &&
+  /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName) &&
+  !/^(radio|checkbox|file)$/.test(target.type);
 
 function listen(event) {
   if (event.altKey || event.metaKey || event.isComposing) return;
@@ -39,7 +41,8 @@ function listen(event) {
 export function useKeys(keys) {
   const layer = useRef(keys);
   layer.current = keys;
-  useEffect(() => {
+  // Before the picture, so that a key that is printed on the screen already works.
+  useLayoutEffect(() => {
     if (!layers.length) addEventListener("keydown", listen);
     layers.push(layer);
     return () => {

@@ -1,8 +1,6 @@
 // What the list of registries and the upload say.
 import { counted, defineWords } from "../../ui_kit/words.js";
 
-const linesRu = (n) => counted(n, ["строка", "строки", "строк"]);
-
 const ru = {
   title: "Реестры",
   line: "Файлы банков и платёжных сетей: что они приняли за день.",
@@ -34,8 +32,8 @@ const ru = {
   "up.hint": "или перетащите его сюда",
   "up.agent": "Чей файл",
   "up.agent.choose": "Выберите агента",
-  "up.lenient": "Принять, даже если контрольная сумма не сходится",
-  "up.lenient.text": "Тогда расхождение итога станет отдельным делом.",
+  "up.lenient": "Принять файл с ошибками",
+  "up.lenient.text": "Нечитаемые строки и расхождение итога станут делами, остальное учтётся.",
   "up.main": "Загрузить",
   "up.cancel": "Закрыть",
   "up.sending": "Передаём файл: {percent} %",
@@ -43,10 +41,7 @@ const ru = {
   "up.refused": "Файл не принят",
   "up.refused.text": "Ничего не учтено и не изменено.",
   "up.place": "Строка {line}, позиция {column}",
-  "up.again": "Выбрать другой файл",
-  "up.lenient.try": "Принять с расхождением итога",
   "up.size": ({ kilobytes }) => `${kilobytes} КБ`,
-  "up.lines": ({ n }) => linesRu(n),
 };
 
 const en = {
@@ -80,8 +75,8 @@ const en = {
   "up.hint": "or drop it here",
   "up.agent": "Whose file",
   "up.agent.choose": "Choose an agent",
-  "up.lenient": "Accept it even if its control sum differs",
-  "up.lenient.text": "The difference then becomes a case of its own.",
+  "up.lenient": "Accept a file with faults",
+  "up.lenient.text": "Unreadable lines and a differing total become cases, the rest counts.",
   "up.main": "Upload",
   "up.cancel": "Close",
   "up.sending": "Sending the file: {percent}%",
@@ -89,10 +84,7 @@ const en = {
   "up.refused": "The file was refused",
   "up.refused.text": "Nothing was recorded and nothing changed.",
   "up.place": "Line {line}, column {column}",
-  "up.again": "Choose another file",
-  "up.lenient.try": "Accept it with a differing total",
   "up.size": ({ kilobytes }) => `${kilobytes} kB`,
-  "up.lines": ({ n }) => counted(n, ["line", "lines"]),
 };
 
 export const t = defineWords({ ru, en });

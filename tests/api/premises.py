@@ -198,3 +198,13 @@ FAULTY = registry(
     "7500.00",  # TOTAL_DIFFERS
 )  # NOT_IN_REGISTRY: 90000000004
 """One mismatch of every kind."""
+
+
+def of_another_day(days_back: int) -> tuple[str, bytes]:
+    """Name and content of an earlier day's file: two payments that never came online."""
+    day = DAY - dt.timedelta(days=days_back)
+    rows = [
+        line(f"9{days_back:010}{place}", account, "2315.75", days_back=days_back)
+        for place, account in enumerate(("1000001", "1000005"))
+    ]
+    return f"QIWI_7001_{day:%Y%m%d}.csv", registry(rows, "4631.50")

@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import expect
 
 from server.money import Money
-from tests.api.premises import CLEAN, FAULTY, NAME
+from tests.api.premises import CLEAN, FAULTY, NAME, of_another_day
 from tests.browser.chromium import Faults
 from tests.browser.conftest import MakePage, Shoot
 from tests.browser.office_floor import DESK, Clerk, running_office
@@ -81,7 +81,7 @@ def test_an_accountant_uploads_a_file_and_settles_one_case_of_each_kind(
     vera.open_case("UNIDENTIFIED")
     card = vera.choose("assign")
     card.get_by_role("button", name="1000004").click()
-    expect(card.locator(".choice__then")).to_contain_text("Долг станет")
+    expect(card.locator(".choice__then")).to_contain_text("станет долг")
     vera.decide("Плательщик переставил цифры")
     vera.see_outcome("Решено: проведено")
     assert "Разнесено на счёт 1000004" in vera.text(".history")
@@ -116,8 +116,13 @@ def test_an_accountant_uploads_a_file_and_settles_one_case_of_each_kind(
     vera.choose("accept")
     vera.decide("Сеть пришлёт исправленный файл")
     vera.see_outcome("Решено: принято как есть")
+    for days_back in (1, 2):
+        vera.go("registries")
+        vera.upload(*of_another_day(days_back))
+        vera.page.wait_for_selector(".buckets")
     vera.go("registries")
-    expect(vera.page.locator("tr[data-registry]")).to_contain_text("Разобран")
+    expect(vera.page.locator("tr[data-registry='1']")).to_contain_text("Разобран")
+    expect(vera.page.locator("tr[data-registry='2']")).to_contain_text("2 открыто")
     shoot(vera.page, "office-1-registries")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import typer
 
 from server.cli import account as account_commands
-from server.cli import cache, doctor, payment, registry, serving
+from server.cli import cache, doctor, payment, registry, serving, staff
 from server.cli.context import said
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ app.command("doctor", help=said("check everything", "проверить всё")
 app.add_typer(account_commands.app, name="account")
 app.add_typer(payment.app, name="payment")
 app.add_typer(registry.app, name="registry")
+app.add_typer(staff.app, name="staff")
 app.add_typer(cache.app, name="cache")
 
 

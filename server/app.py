@@ -15,20 +15,31 @@ import asyncpg
 import structlog
 from aiohttp import web
 
+from server import __version__
 from server.agents import Agent
 from server.api.kiosk import kiosk_routes
+from server.api.office import OfficeSettings
+from server.api.office_routes import office_routes
+from server.api.openapi import openapi_routes
+from server.api.passwords import Passwords
+from server.api.sessions import Sessions
 from server.config import Settings
 from server.lookup.accounts import NearCache
 from server.lookup.ring import Ring
-from server.pages import page_headers, page_routes
+from server.money import Money
+from server.pages import page_headers, page_routes, static_folder
 from server.payments.desk import PaymentDesk
 from server.protocols import load
+from server.reconciliation.posting import PublishedLedger
 from server.sealing import FileSealer
 from server.storage import catalogue
 from server.storage.agents import CHANGED, agents
 from server.storage.connection import Connection, answers
 from server.storage.ledger import PostgresLedger
+from server.storage.mismatches import PostgresCases
 from server.storage.replay import claim
+from server.storage.staff import StaffBook
+from server.storage.workbench import PostgresWorkbench
 from server.supervisor import Ready
 from server.transport.answer import Answering
 from server.transport.http import ProtocolDoor, observe
@@ -143,17 +154,36 @@ async def _application(
     stack.push_async_callback(near_cache.stop)
     ledger = PostgresLedger(pool, {s.code: s.id for s in services.values()}, sealer)
     stack.push_async_callback(ledger.finish)
-    desk = PaymentDesk(near_cache, ledger, lambda: dt.datetime.now(dt.UTC))
-    rates = Rates(time.monotonic)
-    answering = Answering(desk, rates, partial(claim, pool), observe)
+    desk = PaymentDesk(near_cache, ledger, _now)
+    answering = Answering(desk, Rates(time.monotonic), partial(claim, pool), observe)
+    passwords = Passwords()
+    stack.callback(passwords.close)
+    door = ProtocolDoor(book.current, load(), answering, settings.request_timeout_seconds)
     application = web.Application(
         client_max_size=settings.body_bytes_max, middlewares=[page_headers]
     )
-    door = ProtocolDoor(book.current, load(), answering, settings.request_timeout_seconds)
-    application.add_routes(door.routes())
-    application.add_routes(Operate(partial(answers, pool), near_cache).routes())
     application.add_routes(
-        kiosk_routes(desk, lambda: book.current()[KIOSK], PeerGuard(time.monotonic))
+        [
+            *door.routes(),
+            *Operate(partial(answers, pool), near_cache).routes(),
+            *kiosk_routes(desk, lambda: book.current()[KIOSK], PeerGuard(time.monotonic)),
+            *office_routes(
+                PostgresWorkbench(pool),
+                PostgresCases(pool),
+                PublishedLedger(ledger, near_cache),
+                Sessions(StaffBook(pool), passwords, _now, demo=settings.demo),
+                OfficeSettings(
+                    registry_bytes_max=settings.registry_bytes_max,
+                    second_person_above=Money(settings.second_person_above_kopecks),
+                    zone=settings.zone,
+                ),
+            ),
+            *openapi_routes(__version__, static_folder("office_ui") / "docs" / "index.html"),
+            *page_routes(),
+        ]
     )
-    application.add_routes(page_routes())
     return application
+
+
+def _now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)

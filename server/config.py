@@ -33,6 +33,10 @@ class Settings(BaseSettings):
     drain_timeout_seconds: int = Field(8, ge=1, description="a stopping worker finishes within")
     near_cache_entries_max: int = Field(1_000_000, ge=1, description="accounts held in memory")
     database_connections_max: int = Field(8, ge=2, description="connections of one worker")
+    zone: str = Field("Europe/Moscow", description="zone in which the office shows times")
+    second_person_above_kopecks: int = Field(
+        15_000_000, ge=0, description="decisions on larger sums need a second person"
+    )
     demo: bool = Field(False, description="demo staff and secrets; only with the command `demo`")
 
 

@@ -16,7 +16,7 @@ def page_routes() -> list[web.AbstractRouteDef]:
     """Every folder under its address; a folder's own address gives its index.html."""
     routes: list[web.AbstractRouteDef] = []
     for address, name in _FOLDERS.items():
-        folder = _folder(name)
+        folder = static_folder(name)
         if not folder.is_dir():
             continue
         index = folder / "index.html"
@@ -40,7 +40,7 @@ async def page_headers(request: web.Request, handler: Handler) -> web.StreamResp
     return response
 
 
-def _folder(name: str) -> Path:
+def static_folder(name: str) -> Path:
     """Pages stand beside the package in a checkout, inside it in an installed wheel."""
     packed = Path(__file__).with_name("_static") / name
     return packed if packed.is_dir() else _ROOT / name

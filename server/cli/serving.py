@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 import asyncpg
 import typer
@@ -101,11 +100,15 @@ def dsn(
 
 async def _build(settings: Settings, accounts: int) -> None:
     """Schema, town and secrets; a directory that has them keeps them."""
+    from server.api.passwords import password_hash
+    from server.api.sessions import DEMO_PASSWORD
     from server.demo.agents import demo_agents
+    from server.demo.staff import DEMO_STAFF
     from server.demo.town import build_town
     from server.sealing import FileSealer
     from server.storage.agents import set_secrets
     from server.storage.migrate import migrate
+    from server.storage.staff import add_staff
 
     await migrate(settings.dsn)
     await build_town(
@@ -117,6 +120,8 @@ async def _build(settings: Settings, accounts: int) -> None:
         for agent in demo_agents():
             if agent.secrets:
                 await set_secrets(connection, sealer, agent.name, agent.secrets)
+        for person in DEMO_STAFF:
+            await add_staff(connection, person, password_hash(DEMO_PASSWORD))
     finally:
         await connection.close()
 

@@ -42,11 +42,20 @@ export function CasePage({ id, staff, choices, onChanged, onNext, onClose }) {
   };
   useKeys({ Escape: onClose });
   return html`<article class="case" data-case-page=${id} data-version=${loaded.data?.version}>
-    ${loaded.error && !loaded.data && html`<${Trouble} error=${loaded.error} onAgain=${loaded.reload} />`}
+    ${
+      loaded.error &&
+      !loaded.data &&
+      html`<${Trouble} error=${loaded.error}
+      onAgain=${loaded.reload} />`
+    }
     ${!loaded.error && !loaded.data && html`<${Loading} rows=${12} />`}
-    ${loaded.data && html`<${Story} story=${loaded.data} staff=${staff} act=${act} onClose=${onClose} onNext=${onNext}
+    ${
+      loaded.data &&
+      html`<${Story} story=${loaded.data} staff=${staff} act=${act} onClose=${onClose}
+        onNext=${onNext}
       limit=${choices?.second_person_above_kopecks ?? 0} conflict=${conflict}
-      onSeen=${() => setConflict(null)} />`}
+      onSeen=${() => setConflict(null)} />`
+    }
   </article>`;
 }
 
@@ -68,7 +77,11 @@ function Head({ story, staff, act, onClose }) {
   const mine = assignee?.login === staff.login;
   const take = () => (mayDecide && !mine ? act("take", { version: story.version }) : false);
   useKeys({ t: take });
-  const who = mine ? t("who.mine") : assignee ? t("who.other", { person: assignee.name }) : t("who.nobody");
+  const who = mine
+    ? t("who.mine")
+    : assignee
+      ? t("who.other", { person: assignee.name })
+      : t("who.nobody");
   return html`<header class="case__head">
     <div class="case__line">
       <span class="case__number">${t("number", { id: story.mismatch_id })}</span>
@@ -76,17 +89,24 @@ function Head({ story, staff, act, onClose }) {
       ${!story.outcome && html`<span class="soft">${who}</span>`}
       <span class="case__tools">
         ${mayDecide && !mine && html`<${Button} onClick=${take}>${t("take")} <${Kbd}>T<//><//>`}
-        ${mayDecide && mine && !story.proposal && html`<${Button} kind="plain"
-          onClick=${() => act("release", { version: story.version })}>${t("release")}<//>`}
+        ${
+          mayDecide &&
+          mine &&
+          !story.proposal &&
+          html`<${Button} kind="plain"
+          onClick=${() => act("release", { version: story.version })}>${t("release")}<//>`
+        }
         <${Button} kind="plain" icon="close" onClick=${onClose}>${t("back")} <${Kbd}>Esc<//><//>
       </span>
     </div>
     <div class="case__what">
       <h1 class="case__title">${titleOf(story)}</h1>
       <p class="case__stake"><span class="field__label">${t("stake")}</span>
-        ${story.line?.amount_kopecks === null
-          ? html`<span class="money money--sum">—</span>`
-          : html`<${Money} kopecks=${story.amount_kopecks} size="sum" />`}</p>
+        ${
+          story.line?.amount_kopecks === null
+            ? html`<span class="money money--sum">—</span>`
+            : html`<${Money} kopecks=${story.amount_kopecks} size="sum" />`
+        }</p>
     </div>
   </header>`;
 }
@@ -107,11 +127,16 @@ function Deciding({ story, staff, limit, act }) {
   if (story.proposal && !story.proposal.claimed)
     return html`<${Waiting} story=${story} staff=${staff} act=${act} />`;
   if (!staff.rights.includes("resolve"))
-    return html`<section class="section"><p class="section__note">${decisions("readonly")}</p></section>`;
+    return html`<section class="section"><p class="section__note">${decisions("readonly")}</p>
+      </section>`;
   const action = story.proposal && decisions(`do.${story.proposal.action}`).toLowerCase();
   return html`
-    ${story.proposal && html`<div class="section"><${Notice} kind="look" title=${decisions("claimed.title", { action })}>
-      ${decisions("claimed.text")}<//></div>`}
+    ${
+      story.proposal &&
+      html`<div class="section"><${Notice} kind="look"
+        title=${decisions("claimed.title", { action })}>
+      ${decisions("claimed.text")}<//></div>`
+    }
     <${Decide} story=${story} limit=${limit} act=${act} />`;
 }
 

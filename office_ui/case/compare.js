@@ -10,7 +10,7 @@ import { aligned, alignedSums } from "./digits.js";
 import { t } from "./words.js";
 
 export function Compare({ story }) {
-  const { line, payment, twin } = story;
+  const { line, payment, twin, registry } = story;
   const ours = payment ?? twin;
   const rows = story.kind === "TOTAL_DIFFERS" ? totalRows(story) : fieldRows(story, ours);
   return html`<section class="section">
@@ -20,22 +20,29 @@ export function Compare({ story }) {
         <span class="compare__field" role="columnheader"></span>
         <span class="compare__side" role="columnheader">${bankHead(story, line)}</span>
         <span class="compare__side" role="columnheader">${ourHead(story)}</span>
-        <span class="compare__gap" role="columnheader">${rows.some((row) => row.gap) ? t("gap") : ""}</span>
+        <span class="compare__gap" role="columnheader">
+          ${rows.some((row) => row.gap) ? t("gap") : ""}</span>
       </div>
       ${rows.map((row) => html`<${Row} key=${row.field} row=${row} />`)}
     </div>
     ${line?.fault && html`<${Raw} line=${line} />`}
     ${story.details.differences && html`<${Notes} notes=${story.details.differences} />`}
     <p class="section__note compare__source">
-      <a class="link" href=${linkTo("registries", story.registry.registry_id)}>${t("registry", { file: story.registry.file_name })}</a>${
-        story.registry.day ? ` ${t("registry.day", { day: formatDateShort(story.registry.day) })}` : ""}${
-        !payment && twin ? html`. ${t("twin", { file: twin.file_name, line: twin.number })}` : ""}
+      <a class="link" href=${linkTo("registries", registry.registry_id)}>
+        ${t("registry", { file: registry.file_name })}</a>${dayOf(registry)}${comparedWith(story)}
     </p>
   </section>`;
 }
 
+const dayOf = ({ day }) => (day ? ` ${t("registry.day", { day: formatDateShort(day) })}` : "");
+
+const comparedWith = ({ payment, twin }) =>
+  !payment && twin ? `. ${t("twin", { file: twin.file_name, line: twin.number })}` : "";
+
 const bankHead = (story, line) =>
-  line ? t("compare.bank", { agent: story.agent_title, line: line.number }) : t("compare.bank.none", { agent: story.agent_title });
+  line
+    ? t("compare.bank", { agent: story.agent_title, line: line.number })
+    : t("compare.bank.none", { agent: story.agent_title });
 
 function ourHead({ kind, payment, twin }) {
   if (kind === "TOTAL_DIFFERS") return t("compare.us.lines");
@@ -45,7 +52,12 @@ function ourHead({ kind, payment, twin }) {
 
 function totalRows({ registry }) {
   const { declared_total_kopecks: declared, computed_total_kopecks: computed } = registry;
-  return [{ ...sumRow("total", declared, computed), gap: html`<${Money} kopecks=${computed - declared} size="row" />` }];
+  return [
+    {
+      ...sumRow("total", declared, computed),
+      gap: html`<${Money} kopecks=${computed - declared} size="row" />`,
+    },
+  ];
 }
 
 function fieldRows(story, ours) {
@@ -54,7 +66,11 @@ function fieldRows(story, ours) {
   return [
     textRow("operation", line && line.operation, ours && operation, "none.payment"),
     accountRow(story, ours),
-    sumRow("amount", line ? line.amount_kopecks : undefined, ours ? ours.amount_kopecks : undefined),
+    sumRow(
+      "amount",
+      line ? line.amount_kopecks : undefined,
+      ours ? ours.amount_kopecks : undefined,
+    ),
     dateRow(line, ours),
   ];
 }
@@ -66,17 +82,27 @@ function textRow(field, left, right, none) {
   return {
     field,
     differs,
-    left: pairs ? html`<${Typeset} pairs=${pairs} side="left" />` : left || html`<${None} word=${left === null ? "none.line" : "none.value"} />`,
-    right: pairs ? html`<${Typeset} pairs=${pairs} side="right" />` : right || html`<${None} word=${none} />`,
+    left: pairs
+      ? html`<${Typeset} pairs=${pairs} side="left" />`
+      : left || html`<${None} word=${left === null ? "none.line" : "none.value"} />`,
+    right: pairs
+      ? html`<${Typeset} pairs=${pairs} side="right" />`
+      : right || html`<${None} word=${none} />`,
   };
 }
 
 function accountRow({ line, account, payment_account: paymentAccount }, ours) {
-  const row = textRow("account", line && line.account, ours ? ours.account : account && account.account, "none.account");
+  const row = textRow(
+    "account",
+    line && line.account,
+    ours ? ours.account : account && account.account,
+    "none.account",
+  );
   if (!line) row.left = html`<${None} word="none.dash" />`;
   return {
     ...row,
-    leftNote: ours && line && account && row.differs ? html`<${Holder} account=${account} />` : null,
+    leftNote:
+      ours && line && account && row.differs ? html`<${Holder} account=${account} />` : null,
     rightNote: html`<${Holder} account=${ours ? (paymentAccount ?? account) : account} />`,
   };
 }
@@ -103,18 +129,30 @@ function sumRow(field, left, right) {
 function dateRow(line, ours) {
   const left = line && line.paid_on;
   const right = ours && (ours.business_day ?? ours.paid_on);
-  const row = textRow("date", left && formatDateShort(left), right && formatDateShort(right), "none.dash");
+  const row = textRow(
+    "date",
+    left && formatDateShort(left),
+    right && formatDateShort(right),
+    "none.dash",
+  );
   if (!line) row.left = html`<${None} word="none.dash" />`;
   const far = left && right ? daysBetween(left, right) : 0;
   return { ...row, gap: far ? t("gap.days", { n: far }) : null };
 }
 
 export const daysBetween = (one, other) =>
-  Math.abs(Math.round((Date.parse(one.slice(0, 10)) - Date.parse(other.slice(0, 10))) / 86_400_000));
+  Math.abs(
+    Math.round((Date.parse(one.slice(0, 10)) - Date.parse(other.slice(0, 10))) / 86_400_000),
+  );
 
 function Row({ row }) {
-  return html`<div class=${`compare__row${row.differs ? " compare__row--differs" : ""}`} role="row" data-field=${row.field}>
-    <span class="compare__field" role="rowheader">${row.differs && html`<${Icon} name="differ" size="1em" />`}${t(`field.${row.field}`)}</span>
+  return html`<div class=${`compare__row${row.differs ? " compare__row--differs" : ""}`}
+    role="row" data-field=${row.field}>
+    <span class="compare__field" role="rowheader">${
+      row.differs &&
+      html`<${Icon} name="differ"
+      size="1em" />`
+    }${t(`field.${row.field}`)}</span>
     <span class="compare__side figures" role="cell">${row.left}${row.leftNote}</span>
     <span class="compare__side figures" role="cell">${row.right}${row.rightNote}</span>
     <span class="compare__gap figures" role="cell">${row.gap}</span>
@@ -124,9 +162,11 @@ function Row({ row }) {
 // Read aloud as one text, seen as digits of which some are marked.
 function Typeset({ pairs, side }) {
   const text = pairs.map((pair) => pair[side]).join("");
-  return html`<span class="typeset"><span class="unseen">${text}</span><span aria-hidden="true">${pairs.map(
-    (pair, index) => html`<span key=${index} class=${digitClass(pair, side)}>${pair[side] || "\u2007"}</span>`,
-  )}</span></span>`;
+  return html`<span class="typeset"><span class="unseen">${text}</span><span aria-hidden="true">
+    ${pairs.map(
+      (pair, index) =>
+        html`<span key=${index} class=${digitClass(pair, side)}>${pair[side] || "\u2007"}</span>`,
+    )}</span></span>`;
 }
 
 function digitClass(pair, side) {
@@ -142,7 +182,9 @@ function Holder({ account }) {
   const debt = account.debt_kopecks;
   const word = debt > 0 ? "account.debt" : debt < 0 ? "account.over" : "account.zero";
   return html`<span class="compare__note">${account.holder}<br />${bound(account.address)}<br />${
-    account.state !== "active" ? html`<span class="compare__warn">${shared(`account.${account.state}`)}</span>, ` : ""
+    account.state !== "active"
+      ? html`<span class="compare__warn">${shared(`account.${account.state}`)}</span>, `
+      : ""
   }${t(word, { sum: formatMoney(Math.abs(debt)) })}</span>`;
 }
 
@@ -157,11 +199,15 @@ function Raw({ line }) {
   return html`<div class="raw">
     <p class="raw__fault"><${Icon} name="risk" size="1em" /> ${line.fault}</p>
     <p class="section__note">${t("raw", { line: line.number })}</p>
-    <pre class="excerpt">${shown(line.raw.slice(0, place))}<mark class="excerpt__at">${shown(line.raw.slice(place, end))}</mark>${shown(line.raw.slice(end))}</pre>
+    <pre class="excerpt">${shown(line.raw.slice(0, place))}<mark class="excerpt__at">
+      ${shown(line.raw.slice(place, end))}</mark>${shown(line.raw.slice(end))}</pre>
   </div>`;
 }
 
 function Notes({ notes }) {
   return html`<div class="raw"><p class="section__note">${t("total.notes")}</p>
-    <ul>${notes.map((note) => html`<li key=${note.line + note.message}>${t("total.note", note)}</li>`)}</ul></div>`;
+    <ul>${notes.map(
+      (note) => html`<li key=${note.line + note.message}>${t("total.note", note)}
+      </li>`,
+    )}</ul></div>`;
 }

@@ -17,7 +17,10 @@ export function consequence(story, action, chosen) {
     case "assign":
       return assigning(story, chosen.found, sum);
     case "match":
-      return { text: t(story.candidates.length ? "then.match" : "then.match.empty"), blocked: false };
+      return {
+        text: t(story.candidates.length ? "then.match" : "then.match.empty"),
+        blocked: false,
+      };
     case "return":
       return { text: t("then.return", { sum }), blocked: false };
     default:
@@ -29,9 +32,14 @@ function posting(story, sum) {
   const { account } = story;
   if (account?.state === "closed") return { text: t("then.post.closed"), blocked: true };
   if (account?.state === "suspended") return { text: t("then.post.suspended"), blocked: true };
-  if (story.kind === "DUPLICATE_LINE") return { text: t("then.post.duplicate", { sum }), blocked: false };
-  if (!account) return { text: t("then.post.plain", { account: story.line.account, sum }), blocked: false };
-  return { text: t("then.post", { account: account.account, sum, ...debts(account, story) }), blocked: false };
+  if (story.kind === "DUPLICATE_LINE")
+    return { text: t("then.post.duplicate", { sum }), blocked: false };
+  if (!account)
+    return { text: t("then.post.plain", { account: story.line.account, sum }), blocked: false };
+  return {
+    text: t("then.post", { account: account.account, sum, ...debts(account, story) }),
+    blocked: false,
+  };
 }
 
 function assigning(story, found, sum) {
@@ -42,7 +50,10 @@ function assigning(story, found, sum) {
   if (found.state !== "active")
     return { text: t("then.assign.closed", { account: found.account }), blocked: true };
   const { account, holder } = found;
-  return { text: t("then.assign.found", { account, holder, sum, ...debts(found, story) }), blocked: false };
+  return {
+    text: t("then.assign.found", { account, holder, sum, ...debts(found, story) }),
+    blocked: false,
+  };
 }
 
 const debts = (account, story) => ({
@@ -64,16 +75,23 @@ function accepting(story, bucketName, sum) {
       return t("then.accept.NOT_IN_REGISTRY", { sum, account: payment?.account ?? "" });
     case "AMOUNT_DIFFERS":
       return t(`then.accept.AMOUNT_DIFFERS.${story.amount_kopecks > 0 ? "more" : "less"}`, {
-        ours: formatMoney(payment.amount_kopecks), sum: formatMoney(at), bucket,
+        ours: formatMoney(payment.amount_kopecks),
+        sum: formatMoney(at),
+        bucket,
       });
     case "ACCOUNT_DIFFERS":
       return t("then.accept.ACCOUNT_DIFFERS", { account: payment.account });
     case "DATE_DIFFERS":
       return t("then.accept.DATE_DIFFERS", { day: formatDate(payment.business_day) });
     case "TOTAL_DIFFERS":
-      return t("then.accept.TOTAL_DIFFERS", { sum: formatMoney(story.registry.computed_total_kopecks) });
+      return t("then.accept.TOTAL_DIFFERS", {
+        sum: formatMoney(story.registry.computed_total_kopecks),
+      });
     default:
       if (!bucket) return t("then.accept.nothing");
-      return t(kind === "DUPLICATE_LINE" ? "then.accept.DUPLICATE_LINE" : "then.accept.bucket", { sum, bucket });
+      return t(kind === "DUPLICATE_LINE" ? "then.accept.DUPLICATE_LINE" : "then.accept.bucket", {
+        sum,
+        bucket,
+      });
   }
 }

@@ -17,7 +17,10 @@ export function Decide({ story, limit, act }) {
   const kept = story.proposal;
   const [action, setAction] = useState(() => kept?.action ?? "");
   const [chosen, setChosen] = useState(() => ({
-    account: kept?.account ?? "", found: null, payment: kept?.payment_id || null, bucket: kept?.bucket ?? "",
+    account: kept?.account ?? "",
+    found: null,
+    payment: kept?.payment_id || null,
+    bucket: kept?.bucket ?? "",
   }));
   const [reason, setReason] = useState(kept?.reason ?? "");
   const [lack, setLack] = useState("");
@@ -57,32 +60,48 @@ export function Decide({ story, limit, act }) {
   useEffect(() => {
     if (!byKey) return;
     document.querySelector(".decide__end")?.scrollIntoView({ block: "nearest" });
-    (document.querySelector(".choice--on .inputs input, .choice--on .inputs select") ?? reasonBox.current)?.focus({ preventScroll: true });
+    (
+      document.querySelector(".choice--on .inputs input, .choice--on .inputs select") ??
+      reasonBox.current
+    )?.focus({ preventScroll: true });
   }, [byKey]);
   useKeys({ 1: pick(0), 2: pick(1), 3: pick(2), 4: pick(3), 5: pick(4), "ctrl+Enter": send });
 
   return html`<section class="section decide">
     <h2 class="section__title">${t("title")}</h2>
     <div class="choices" role="radiogroup" aria-label=${t("title")}>
-      ${offered.map((each, index) => html`<${Choice} key=${each} story=${story} action=${each}
+      ${offered.map(
+        (each, index) => html`<${Choice} key=${each} story=${story} action=${each}
         place=${index + 1} on=${each === action} chosen=${full} onChoose=${() => choose(each)}>
-        ${each === action && html`<${Inputs} story=${story} action=${each} chosen=${full}
-          buckets=${buckets} onChosen=${(changes) => setChosen({ ...chosen, ...changes })} />`}
-      <//>`)}
+        ${
+          each === action &&
+          html`<${Inputs} story=${story} action=${each} chosen=${full}
+          buckets=${buckets} onChosen=${(changes) => setChosen({ ...chosen, ...changes })} />`
+        }
+      <//>`,
+      )}
     </div>
-    ${action && html`<div class="decide__end">
+    ${
+      action &&
+      html`<div class="decide__end">
       <label class="field"><span class="field__label">${t("in.reason")}</span>
         <textarea class="input" ref=${reasonBox} name="reason" rows="2" maxlength="1000"
-          placeholder=${t("in.reason.hint")} value=${reason} aria-invalid=${lack === "in.reason.need" ? "true" : null}
+          placeholder=${t("in.reason.hint")} value=${reason}
+            aria-invalid=${lack === "in.reason.need" ? "true" : null}
           onInput=${(event) => setReason(event.target.value)} /></label>
       ${lack && html`<p class="field__hint field__hint--risk" role="alert">${t(lack)}</p>`}
-      ${story.needs_second_person && html`<p class="decide__second"><${Icon} name="person" />
-        ${t("then.second", { limit: formatMoney(limit, { short: true }) })}</p>`}
+      ${
+        story.needs_second_person &&
+        html`<p class="decide__second"><${Icon} name="person" />
+        ${t("then.second", { limit: formatMoney(limit, { short: true }) })}</p>`
+      }
       ${refusal && html`<${Refusal} error=${refusal} />`}
-      <${Button} kind="main" busy=${busy} disabled=${busy || consequence(story, action, full).blocked}
+      <${Button} kind="main" busy=${busy}
+        disabled=${busy || consequence(story, action, full).blocked}
         onClick=${send} data-main>
         ${labelOf(story, action)} <${Kbd}>Ctrl Enter<//><//>
-    </div>`}
+    </div>`
+    }
   </section>`;
 }
 
@@ -93,7 +112,8 @@ function labelOf(story, action) {
 
 function Choice({ story, action, place, on, chosen, onChoose, children }) {
   const { text, blocked } = consequence(story, action, chosen);
-  return html`<div class=${`choice${on ? " choice--on" : ""}${blocked ? " choice--blocked" : ""}`} data-action=${action}>
+  return html`<div class=${`choice${on ? " choice--on" : ""}${blocked ? " choice--blocked" : ""}`}
+    data-action=${action}>
     <label class="choice__head">
       <input type="radio" name="decision" checked=${on} onChange=${onChoose} />
       <span class="choice__name">${t(`do.${action}`)}</span><${Kbd}>${place}<//>
@@ -104,8 +124,10 @@ function Choice({ story, action, place, on, chosen, onChoose, children }) {
 }
 
 function Inputs({ story, action, chosen, buckets, onChosen }) {
-  if (action === "assign") return html`<${AccountInput} story=${story} chosen=${chosen} onChosen=${onChosen} />`;
-  if (action === "match") return html`<${PaymentInput} story=${story} chosen=${chosen} onChosen=${onChosen} />`;
+  if (action === "assign")
+    return html`<${AccountInput} story=${story} chosen=${chosen} onChosen=${onChosen} />`;
+  if (action === "match")
+    return html`<${PaymentInput} story=${story} chosen=${chosen} onChosen=${onChosen} />`;
   if (action === "accept" && buckets.length > 1)
     return html`<${BucketInput} buckets=${buckets} chosen=${chosen} onChosen=${onChosen} />`;
   return null;
@@ -114,7 +136,8 @@ function Inputs({ story, action, chosen, buckets, onChosen }) {
 function Refusal({ error }) {
   // A lost answer is not a refusal: the money may have moved, and a repeat is safe.
   const unclear = ["OFFLINE", "UNCLEAR", "TRY_LATER"].includes(error.code);
-  if (unclear) return html`<${Notice} kind="look" title=${t("unclear.title")}>${t("unclear.text")}<//>`;
+  if (unclear)
+    return html`<${Notice} kind="look" title=${t("unclear.title")}>${t("unclear.text")}<//>`;
   return html`<${Notice} kind="risk" title=${t("refused.title")}>${sentenceOf(error)}<//>`;
 }
 

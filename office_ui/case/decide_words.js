@@ -15,30 +15,43 @@ const ru = {
   "act.accept": "Принять",
   "act.propose": "Отправить контролёру",
 
-  "then.post": "Счёт {account} получит {sum}. Сейчас {before}, станет {after}. Плательщик увидит это сразу.",
+  "then.post":
+    "Счёт {account} получит {sum}. Сейчас {before}, станет {after}. Плательщик увидит это " +
+    "сразу.",
   "standing.debt": "долг {sum}",
   "standing.over": "переплата {sum}",
   "standing.zero": "долга нет",
   "then.post.plain": "Счёт {account} получит {sum}.",
-  "then.post.duplicate": "Это будет второй платёж на {sum}. Проводите, только если человек и правда заплатил дважды.",
+  "then.post.duplicate":
+    "Это будет второй платёж на {sum}. Проводите, только если человек и правда заплатил " +
+    "дважды.",
   "then.post.closed": "Счёт закрыт: пока биллинг не откроет его, провести нельзя.",
   "then.post.suspended": "Приём платежей на счёт приостановлен: пока он закрыт, провести нельзя.",
   "then.assign": "Деньги получит счёт, который вы укажете.",
   "then.assign.found": "Счёт {account}, {holder}, получит {sum}. Сейчас {before}, станет {after}.",
   "then.assign.closed": "Счёт {account} закрыт: выберите другой.",
-  "then.assign.unreadable": "Сумма или дата в строке не прочитаны, поэтому провести её нельзя: попросите у агента исправленный файл.",
+  "then.assign.unreadable":
+    "Сумма или дата в строке не прочитаны, поэтому провести её нельзя: попросите у агента " +
+    "исправленный файл.",
   "then.match": "Ничего не зачисляется второй раз: строка связывается с нашим платежом.",
   "then.match.empty": "Похожих платежей на этот счёт нет. Если знаете номер платежа, укажите его.",
-  "then.return": "{sum} никто не получит: деньги отметятся как возврат, агент вернёт их плательщику.",
-  "then.accept.NOT_IN_REGISTRY": "Платёж {sum} останется зачисленным на счёт {account}. Деньги за него надо запросить у агента.",
-  "then.accept.AMOUNT_DIFFERS.more": "На счёте останется {ours}. Лишние {sum} перейдут в «{bucket}».",
-  "then.accept.AMOUNT_DIFFERS.less": "На счёте останется {ours}, хотя агент передаёт на {sum} меньше.",
-  "then.accept.ACCOUNT_DIFFERS": "Платёж останется на счёте {account}. Счёт в строке считается ошибкой агента.",
+  "then.return":
+    "{sum} никто не получит: деньги отметятся как возврат, агент вернёт их плательщику.",
+  "then.accept.NOT_IN_REGISTRY":
+    "Платёж {sum} останется зачисленным на счёт {account}. Деньги за него надо запросить у " +
+    "агента.",
+  "then.accept.AMOUNT_DIFFERS.more":
+    "На счёте останется {ours}. Лишние {sum} перейдут в «{bucket}».",
+  "then.accept.AMOUNT_DIFFERS.less":
+    "На счёте останется {ours}, хотя агент передаёт на {sum} меньше.",
+  "then.accept.ACCOUNT_DIFFERS":
+    "Платёж останется на счёте {account}. Счёт в строке считается ошибкой агента.",
   "then.accept.DATE_DIFFERS": "Останется наша дата: {day}. Деньги не двигаются.",
   "then.accept.TOTAL_DIFFERS": "Верными считаются строки: {sum}. Деньги не двигаются.",
   "then.accept.DUPLICATE_LINE": "Повтор не зачисляется: {sum} перейдут в «{bucket}».",
   "then.accept.bucket": "Никто не получит эти {sum}: они перейдут в «{bucket}».",
-  "then.accept.nothing": "Строка остаётся как есть и в итог реестра не входит. Деньги не двигаются.",
+  "then.accept.nothing":
+    "Строка остаётся как есть и в итог реестра не входит. Деньги не двигаются.",
   "then.second": "Сумма больше {limit}: решение вступит в силу, когда его подтвердит контролёр.",
 
   "in.account": "Счёт",
@@ -66,7 +79,9 @@ const ru = {
   "wait.own": "Подтвердить может только контролёр и не тот, кто предложил.",
   "wait.withdraw": "Отозвать своё решение",
   "claimed.title": "Решение не завершено: {action}",
-  "claimed.text": "Связь прервалась на середине. Повторите то же решение, чтобы завершить его: дважды оно не сработает.",
+  "claimed.text":
+    "Связь прервалась на середине. Повторите то же решение, чтобы завершить его: дважды оно " +
+    "не сработает.",
   readonly: "Решать могут бухгалтеры. Вы видите дело целиком.",
 };
 
@@ -84,31 +99,46 @@ const en = {
   "act.accept": "Accept",
   "act.propose": "Send to a controller",
 
-  "then.post": "Account {account} gets {sum}. Now it {before}, then it {after}. The payer sees it at once.",
+  "then.post":
+    "Account {account} gets {sum}. Now it {before}, then it {after}. The payer sees it at " +
+    "once.",
   "standing.debt": "owes {sum}",
   "standing.over": "is {sum} ahead",
   "standing.zero": "owes nothing",
   "then.post.plain": "Account {account} gets {sum}.",
-  "then.post.duplicate": "This will be a second payment of {sum}. Post it only if the person really paid twice.",
+  "then.post.duplicate":
+    "This will be a second payment of {sum}. Post it only if the person really paid twice.",
   "then.post.closed": "The account is closed: it cannot be posted until billing opens it.",
-  "then.post.suspended": "Payments to the account are suspended: it cannot be posted until they are allowed.",
+  "then.post.suspended":
+    "Payments to the account are suspended: it cannot be posted until they are allowed.",
   "then.assign": "The account that you name gets the money.",
   "then.assign.found": "Account {account}, {holder}, gets {sum}. Now it {before}, then it {after}.",
   "then.assign.closed": "Account {account} is closed: choose another.",
-  "then.assign.unreadable": "The line's sum or date is not readable, so it cannot be posted: ask the agent for a corrected file.",
+  "then.assign.unreadable":
+    "The line's sum or date is not readable, so it cannot be posted: ask the agent for a " +
+    "corrected file.",
   "then.match": "Nothing is credited twice: the line is tied to our payment.",
-  "then.match.empty": "This account has no similar payments. If you know the payment's number, enter it.",
-  "then.return": "Nobody gets {sum}: it is marked as returned, and the agent gives it back to the payer.",
-  "then.accept.NOT_IN_REGISTRY": "The payment of {sum} stays on account {account}. Its money has to be asked from the agent.",
-  "then.accept.AMOUNT_DIFFERS.more": "{ours} stays on the account. The {sum} beyond it goes to “{bucket}”.",
-  "then.accept.AMOUNT_DIFFERS.less": "{ours} stays on the account, though the agent passes on {sum} less.",
-  "then.accept.ACCOUNT_DIFFERS": "The payment stays on account {account}. The line's account counts as the agent's mistake.",
+  "then.match.empty":
+    "This account has no similar payments. If you know the payment's number, enter it.",
+  "then.return":
+    "Nobody gets {sum}: it is marked as returned, and the agent gives it back to the payer.",
+  "then.accept.NOT_IN_REGISTRY":
+    "The payment of {sum} stays on account {account}. Its money has to be asked from the " +
+    "agent.",
+  "then.accept.AMOUNT_DIFFERS.more":
+    "{ours} stays on the account. The {sum} beyond it goes to “{bucket}”.",
+  "then.accept.AMOUNT_DIFFERS.less":
+    "{ours} stays on the account, though the agent passes on {sum} less.",
+  "then.accept.ACCOUNT_DIFFERS":
+    "The payment stays on account {account}. The line's account counts as the agent's " +
+    "mistake.",
   "then.accept.DATE_DIFFERS": "Our date stays: {day}. No money moves.",
   "then.accept.TOTAL_DIFFERS": "The lines count: {sum}. No money moves.",
   "then.accept.DUPLICATE_LINE": "The repeat is not credited: {sum} goes to “{bucket}”.",
   "then.accept.bucket": "Nobody gets this {sum}: it goes to “{bucket}”.",
   "then.accept.nothing": "The line stays as it is, outside the registry's total. No money moves.",
-  "then.second": "The sum is above {limit}: the decision takes effect when a controller confirms it.",
+  "then.second":
+    "The sum is above {limit}: the decision takes effect when a controller confirms it.",
 
   "in.account": "Account",
   "in.account.hint": "The number on the bill",
@@ -135,7 +165,9 @@ const en = {
   "wait.own": "Only a controller may confirm it, and not the one who proposed it.",
   "wait.withdraw": "Take my decision back",
   "claimed.title": "The decision is not finished: {action}",
-  "claimed.text": "The connection broke half-way. Repeat the same decision to finish it: it never happens twice.",
+  "claimed.text":
+    "The connection broke half-way. Repeat the same decision to finish it: it never happens " +
+    "twice.",
   readonly: "Accountants decide. You see the whole case.",
 };
 

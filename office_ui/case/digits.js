@@ -6,7 +6,10 @@ export function aligned(left, right) {
   const pairs = [];
   let [i, j] = [0, 0];
   while (i < left.length || j < right.length) {
-    const keep = i < left.length && j < right.length ? cost[i + 1][j + 1] + (left[i] === right[j] ? 0 : 1) : Infinity;
+    const keep =
+      i < left.length && j < right.length
+        ? cost[i + 1][j + 1] + (left[i] === right[j] ? 0 : 1)
+        : Infinity;
     const drop = i < left.length ? cost[i + 1][j] + 1 : Infinity;
     if (keep === cost[i][j]) pairs.push({ left: left[i++], right: right[j++] });
     else if (drop === cost[i][j]) pairs.push({ left: left[i++], right: "" });

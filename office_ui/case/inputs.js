@@ -28,21 +28,35 @@ export function AccountInput({ story, chosen, onChosen }) {
   useEffect(() => {
     const wanted = story.line?.account;
     if (!wanted) return;
-    get(`/api/v1/office/accounts?like=${encodeURIComponent(wanted)}`)
-      .then(({ accounts }) => setSimilar(accounts), tellIfStranger);
+    get(`/api/v1/office/accounts?like=${encodeURIComponent(wanted)}`).then(
+      ({ accounts }) => setSimilar(accounts),
+      tellIfStranger,
+    );
   }, []);
   const type = (account) => onChosen({ account, found: null });
   return html`<div class="inputs">
     <label class="field"><span class="field__label">${t("in.account")}</span>
       <input class="input" name="account" inputmode="numeric" autocomplete="off" maxlength="30"
-        placeholder=${t("in.account.hint")} value=${chosen.account} aria-invalid=${unknown ? "true" : null}
+        placeholder=${t("in.account.hint")} value=${chosen.account}
+          aria-invalid=${unknown ? "true" : null}
         onInput=${(event) => type(event.target.value)} /></label>
-    ${unknown && html`<p class="field__hint field__hint--risk" role="alert">${t("in.account.none")}</p>`}
-    ${similar.length > 0 && html`<p class="field__label">${t("in.account.like")}</p>
-      <ul class="similar">${similar.map((each) => html`<li key=${each.account}>
-        <button type="button" class="similar__one" onClick=${() => onChosen({ account: each.account, found: each })}>
-          <span class="figures">${each.account}</span><span class="soft">${each.holder}, ${each.address}</span>
-        </button></li>`)}</ul>`}
+    ${
+      unknown &&
+      html`<p class="field__hint field__hint--risk" role="alert">
+      ${t("in.account.none")}</p>`
+    }
+    ${
+      similar.length > 0 &&
+      html`<p class="field__label">${t("in.account.like")}</p>
+      <ul class="similar">${similar.map(
+        (each) => html`<li key=${each.account}>
+        <button type="button" class="similar__one"
+          onClick=${() => onChosen({ account: each.account, found: each })}>
+          <span class="figures">${each.account}</span><span class="soft">
+            ${each.holder}, ${each.address}</span>
+        </button></li>`,
+      )}</ul>`
+    }
   </div>`;
 }
 
@@ -57,26 +71,38 @@ async function lookUp(number) {
 }
 
 export function PaymentInput({ story, chosen, onChosen }) {
+  const type = (event) =>
+    onChosen({ payment: Number(event.target.value.replace(/\D/g, "")) || null });
   if (!story.candidates.length)
-    return html`<div class="inputs"><label class="field"><span class="field__label">${t("in.payment")}</span>
-      <input class="input" name="payment" inputmode="numeric" autocomplete="off" value=${chosen.payment ?? ""}
-        onInput=${(event) => onChosen({ payment: Number(event.target.value.replace(/\D/g, "")) || null })} /></label></div>`;
+    return html`<div class="inputs">
+      <label class="field"><span class="field__label">${t("in.payment")}</span>
+        <input class="input" name="payment" inputmode="numeric" autocomplete="off"
+          value=${chosen.payment ?? ""} onInput=${type} /></label>
+    </div>`;
   return html`<ul class="inputs candidates">
-    ${story.candidates.map((each) => html`<li key=${each.payment_id}><label class="candidate">
+    ${story.candidates.map(
+      (each) => html`<li key=${each.payment_id}><label class="candidate">
       <input type="radio" name="payment" checked=${each.payment_id === chosen.payment}
         onChange=${() => onChosen({ payment: each.payment_id })} />
       <span class="figures">${t("match.payment", {
-        payment: each.payment_id, account: each.account, time: formatTime(each.paid_at),
+        payment: each.payment_id,
+        account: each.account,
+        time: formatTime(each.paid_at),
       })}</span>
       <${Money} kopecks=${each.amount_kopecks} size="row" />
-    </label></li>`)}
+    </label></li>`,
+    )}
   </ul>`;
 }
 
 export function BucketInput({ buckets, chosen, onChosen }) {
-  return html`<div class="inputs"><label class="field"><span class="field__label">${t("in.bucket")}</span>
-    <select class="input" name="bucket" value=${chosen.bucket} onChange=${(event) => onChosen({ bucket: event.target.value })}>
-      ${buckets.map((bucket) => html`<option key=${bucket} value=${bucket} selected=${bucket === chosen.bucket}>
-        ${shared(`bucket.${bucket}`)}</option>`)}
+  return html`<div class="inputs"><label class="field"><span class="field__label">
+    ${t("in.bucket")}</span>
+    <select class="input" name="bucket" value=${chosen.bucket}
+      onChange=${(event) => onChosen({ bucket: event.target.value })}>
+      ${buckets.map(
+        (bucket) => html`<option key=${bucket} value=${bucket} selected=${bucket === chosen.bucket}>
+        ${shared(`bucket.${bucket}`)}</option>`,
+      )}
     </select></label></div>`;
 }

@@ -11,9 +11,15 @@ export function Trail({ story }) {
   return html`<section class="section">
     <h2 class="section__title">${t("money.title")}</h2>
     <ol class="trail">
-      ${steps.map(({ icon, text, note, tone }, index) => html`<li class=${`trail__step${tone ? ` trail__step--${tone}` : ""}`} key=${index}>
-        <${Icon} name=${icon} /><span>${text}${note && html` <span class="soft">${note}</span>`}</span>
-      </li>`)}
+      ${steps.map(
+        (
+          { icon, text, note, tone },
+          index,
+        ) => html`<li class=${`trail__step${tone ? ` trail__step--${tone}` : ""}`} key=${index}>
+        <${Icon} name=${icon} /><span>${text}${note && html` <span class="soft">${note}</span>`}
+          </span>
+      </li>`,
+      )}
     </ol>
   </section>`;
 }
@@ -23,7 +29,8 @@ function stepsOf(story) {
   if (story.kind === "TOTAL_DIFFERS") return [{ icon: "check", text: t("money.nothing") }];
   if (!line) return missingSteps(payment);
   const steps = [];
-  if (line.amount_kopecks) steps.push({ icon: "bill", text: t("money.start", { sum: formatMoney(line.amount_kopecks) }) });
+  if (line.amount_kopecks)
+    steps.push({ icon: "bill", text: t("money.start", { sum: formatMoney(line.amount_kopecks) }) });
   for (const move of moves) {
     steps.push({
       icon: "next",
@@ -40,7 +47,8 @@ function stepsOf(story) {
     if (!(payment && outcome && bucket === "posted")) steps.push(position(bucket, kopecks));
   }
   if (payment && outcome) steps.push(paymentStep(payment));
-  if (line.amount_kopecks === null) steps.push({ icon: "look", tone: "look", text: t("money.unread") });
+  if (line.amount_kopecks === null)
+    steps.push({ icon: "look", tone: "look", text: t("money.unread") });
   if (!steps.length) steps.push({ icon: "check", text: t("money.nothing") });
   return steps;
 }
@@ -53,7 +61,11 @@ function missingSteps(payment) {
 function paymentStep(payment) {
   const { account, payment_id: id, state } = payment;
   if (state !== "credited")
-    return { icon: "risk", tone: "risk", text: t("money.cancelled", { payment: id, state: shared(`payment.${state}`) }) };
+    return {
+      icon: "risk",
+      tone: "risk",
+      text: t("money.cancelled", { payment: id, state: shared(`payment.${state}`) }),
+    };
   return {
     icon: "check",
     tone: "safe",
@@ -67,6 +79,9 @@ const ICONS = { look: "clock", safe: "check" };
 
 function position(bucket, kopecks) {
   const tone = TONES[bucket] ?? "";
-  const text = t("money.now", { sum: formatMoney(kopecks), bucket: shared(`bucket.${bucket}`).toLowerCase() });
+  const text = t("money.now", {
+    sum: formatMoney(kopecks),
+    bucket: shared(`bucket.${bucket}`).toLowerCase(),
+  });
   return { icon: ICONS[tone] ?? "undo", tone, text };
 }

@@ -24,24 +24,38 @@ export function Waiting({ story, staff, act }) {
   const confirm = () => mayConfirm && !busy && send("confirm", {});
   useKeys({ "ctrl+Enter": () => (mayConfirm ? confirm() : false) });
   const action = t(`do.${proposal.action}`).toLowerCase();
+  const target = proposal.action === "assign" ? `${t("in.account")} ${proposal.account}. ` : "";
   const chosen = { found: null, bucket: proposal.bucket };
   return html`<section class="section decide">
     <${Notice} kind="look" icon="person" title=${t("wait.title", { action })}>
       <p>${t("wait.by", { person: proposal.by.name, reason: proposal.reason })}</p>
-      <p>${proposal.action === "assign" ? `${t("in.account")} ${proposal.account}. ` : ""}${consequence(story, proposal.action, chosen).text}</p>
+      <p>${target}${consequence(story, proposal.action, chosen).text}</p>
     <//>
-    ${refusal && html`<${Notice} kind="risk" title=${t("refused.title")}>${sentenceOf(refusal)}<//>`}
+    ${
+      refusal &&
+      html`<${Notice} kind="risk" title=${t("refused.title")}>${sentenceOf(refusal)}
+      <//>`
+    }
     ${!mayConfirm && html`<p class="section__note">${t("wait.own")}</p>`}
-    ${(mayConfirm || mine) && html`<div class="decide__end">
-      <label class="field"><span class="field__label">${t(mayConfirm ? "wait.reason" : "wait.why")}</span>
+    ${
+      (mayConfirm || mine) &&
+      html`<div class="decide__end">
+      <label class="field"><span class="field__label">
+        ${t(mayConfirm ? "wait.reason" : "wait.why")}</span>
         <textarea class="input" name="reason" rows="2" maxlength="1000" value=${reason}
           onInput=${(event) => setReason(event.target.value)} /></label>
       <div class="decide__pair">
-        ${mayConfirm && html`<${Button} kind="main" icon="check" busy=${busy} disabled=${busy} onClick=${confirm} data-main>
-          ${t("wait.confirm", { action })} <${Kbd}>Ctrl Enter<//><//>`}
-        <${Button} kind="caution" disabled=${busy || !reason.trim()} onClick=${() => send("reject", { reason })}>
+        ${
+          mayConfirm &&
+          html`<${Button} kind="main" icon="check" busy=${busy} disabled=${busy}
+            onClick=${confirm} data-main>
+          ${t("wait.confirm", { action })} <${Kbd}>Ctrl Enter<//><//>`
+        }
+        <${Button} kind="caution" disabled=${busy || !reason.trim()}
+          onClick=${() => send("reject", { reason })}>
           ${t(mayConfirm ? "wait.reject" : "wait.withdraw")}<//>
       </div>
-    </div>`}
+    </div>`
+    }
   </section>`;
 }

@@ -117,7 +117,8 @@ const en = {
   "title.AMOUNT_DIFFERS.more": "The agent passes on {sum} more than we recorded",
   "title.AMOUNT_DIFFERS.less": "The agent passes on {sum} less than we recorded",
   "title.ACCOUNT_DIFFERS": "The payment is recorded on another account",
-  "title.DATE_DIFFERS": ({ n }) => `The registry's date is ${counted(n, ["day", "days"])} from ours`,
+  "title.DATE_DIFFERS": ({ n }) =>
+    `The registry's date is ${counted(n, ["day", "days"])} from ours`,
   "title.UNIDENTIFIED": "We have no account {account}",
   "title.DUPLICATE_LINE": "The line repeats an operation that is already there",
   "title.BAD_LINE": "A line of the registry could not be read",

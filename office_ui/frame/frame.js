@@ -28,17 +28,20 @@ export function Frame({ session, page, onLogOut, children }) {
     <nav class="nav" aria-label=${t("nav.label")}>
       <${Brand} />
       <ul class="nav__list">
-        ${SECTIONS.map(({ page: name, icon }) => html`<li key=${name}>
+        ${SECTIONS.map(
+          ({ page: name, icon }) => html`<li key=${name}>
           <a class="nav__link" href=${linkTo(name)} aria-current=${name === page ? "page" : null}>
             <${Icon} name=${icon} /><span class="nav__word">${t(`nav.${name}`)}</span>
             <${Kbd}>${SHORT[name]}<//></a>
-        </li>`)}
+        </li>`,
+        )}
       </ul>
       <div class="nav__foot">
         ${session.demo && html`<p class="nav__demo"><${Icon} name="look" />${t("nav.demo")}</p>`}
         <button type="button" class="nav__link" aria-pressed=${String(comfortable)}
           onClick=${() => setComfortable(!comfortable)}>
-          <${Icon} name=${comfortable ? "check" : "rows"} /><span class="nav__word">${t("nav.density")}</span>
+          <${Icon} name=${comfortable ? "check" : "rows"} /><span class="nav__word">
+            ${t("nav.density")}</span>
         </button>
         <button type="button" class="nav__link" onClick=${() => setHelp(true)}>
           <${Icon} name="keys" /><span class="nav__word">${t("nav.keys")}</span><${Kbd}>?<//>

@@ -24,13 +24,17 @@ export function KeysHelp({ onClose }) {
   const box = useRef(null);
   useEffect(() => box.current?.querySelector("button")?.focus(), []);
   useKeys({ modal: true, Escape: onClose, "?": onClose });
-  return html`<div class="veil" onClick=${(event) => event.target === event.currentTarget && onClose()}>
-    <div class="dialog dialog--keys" role="dialog" aria-modal="true" aria-label=${t("keys.title")} ref=${box}>
+  return html`<div class="veil"
+    onClick=${(event) => event.target === event.currentTarget && onClose()}>
+    <div class="dialog dialog--keys" role="dialog" aria-modal="true" aria-label=${t("keys.title")}
+      ref=${box}>
       <h2 class="dialog__title">${t("keys.title")}</h2>
       <dl class="keys">
-        ${KEYS.map(([key, word]) => html`<div class="keys__row" key=${word}>
+        ${KEYS.map(
+          ([key, word]) => html`<div class="keys__row" key=${word}>
           <dt><${Kbd}>${key}<//></dt><dd>${t(`keys.${word}`)}</dd>
-        </div>`)}
+        </div>`,
+        )}
       </dl>
       <div class="dialog__actions"><${Button} onClick=${onClose}>${t("keys.close")}<//></div>
     </div>

@@ -65,14 +65,16 @@ function Demo({ people, busy, onEnter }) {
   return html`<div class="door__demo">
     <p class="door__note"><${Icon} name="look" /><span>${t("demo.note")}</span></p>
     <ul class="door__people">
-      ${people.map(({ login, password, name, role }) => html`<li key=${login}>
+      ${people.map(
+        ({ login, password, name, role }) => html`<li key=${login}>
         <button type="button" class="door__person" disabled=${busy}
           aria-label=${t("demo.enter", { name })} onClick=${() => onEnter(login, password)}>
           <span><span class="door__who">${name}</span>
             <span class="door__role"> ${shared(`role.${role}`)}</span></span>
           <span class="door__role">${login}</span>
         </button>
-      </li>`)}
+      </li>`,
+      )}
     </ul>
   </div>`;
 }

@@ -8,7 +8,9 @@ const ru = {
   main: "Войти",
   busy: "Проверяем",
   empty: "Наберите имя и пароль.",
-  "demo.note": "Демонстрация. Город и люди вымышлены, пароль у всех «demo». Вход только с этого компьютера.",
+  "demo.note":
+    "Демонстрация. Город и люди вымышлены, пароль у всех «demo». Вход только с этого " +
+    "компьютера.",
   "demo.enter": "Войти как {name}",
 };
 
@@ -19,7 +21,9 @@ const en = {
   main: "Log in",
   busy: "Checking",
   empty: "Enter the name and the password.",
-  "demo.note": "A demonstration. Town and people are invented, everybody's password is “demo”. Only from this machine.",
+  "demo.note":
+    "A demonstration. Town and people are invented, everybody's password is “demo”. Only " +
+    "from this machine.",
   "demo.enter": "Log in as {name}",
 };
 

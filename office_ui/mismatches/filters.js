@@ -22,9 +22,13 @@ export function Filters({ query, kinds, agents, onChange }) {
     <${Choice} label=${t("filter.agent")} name="agent" value=${query.agent ?? ""}
       options=${[["", t("filter.agent.all")], ...agents.map(({ name, title }) => [name, title])]}
       onValue=${(agent) => onChange({ agent })} />
-    ${query.registry && html`<button type="button" class="filters__registry"
+    ${
+      query.registry &&
+      html`<button type="button" class="filters__registry"
       aria-label=${t("filter.registry.off")} onClick=${() => onChange({ registry: "" })}>
-      ${t("filter.registry", { id: query.registry })} <${Icon} name="close" size="0.9em" /></button>`}
+      ${t("filter.registry", { id: query.registry })} <${Icon} name="close" size="0.9em" />
+        </button>`
+    }
   </div>`;
 }
 
@@ -36,8 +40,12 @@ function kindOptions(kinds, chosen) {
 
 function Choice({ label, name, value, options, onValue }) {
   return html`<label><span class="unseen">${label}</span>
-    <select class="input" name=${name} value=${value} onChange=${(event) => onValue(event.target.value)}>
-      ${options.map(([key, text]) => html`<option key=${key} value=${key} selected=${key === value}>${text}</option>`)}
+    <select class="input" name=${name} value=${value}
+      onChange=${(event) => onValue(event.target.value)}>
+      ${options.map(
+        ([key, text]) => html`<option key=${key} value=${key}
+        selected=${key === value}>${text}</option>`,
+      )}
     </select></label>`;
 }
 

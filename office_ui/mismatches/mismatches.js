@@ -43,13 +43,17 @@ export function MismatchesPage({ staff, route }) {
   return html`<div class=${id === null ? "cases-page" : "cases-page cases-page--open"}>
     <section class="cases">
       <h1 class="head__title cases__title">${t("title")}</h1>
-      <${Filters} query=${query} kinds=${list.data?.kinds ?? []} agents=${choices.data?.agents ?? []}
+      <${Filters} query=${query} kinds=${list.data?.kinds ?? []}
+        agents=${choices.data?.agents ?? []}
         onChange=${change} />
       <${List} list=${list} rows=${rows} selected=${selected} wide=${id === null} filtered=${query}
         onOpen=${open} onMore=${() => setPages(pages + 1)} />
     </section>
-    ${id !== null && html`<${CasePage} key=${id} id=${id} staff=${staff} choices=${choices.data}
-      onChanged=${list.reload} onNext=${onNext} onClose=${close} />`}
+    ${
+      id !== null &&
+      html`<${CasePage} key=${id} id=${id} staff=${staff} choices=${choices.data}
+      onChanged=${list.reload} onNext=${onNext} onClose=${close} />`
+    }
   </div>`;
 }
 
@@ -60,15 +64,20 @@ function List({ list, rows, selected, wide, filtered, onOpen, onMore }) {
   return html`<div class="scroll cases__scroll">
     <table class="table">
       <${Head} wide=${wide} />
-      <tbody>${rows.map((row) => html`<${Row} key=${row.mismatch_id} row=${row} wide=${wide}
-        selected=${row.mismatch_id === selected} onOpen=${onOpen} />`)}</tbody>
+      <tbody>${rows.map(
+        (row) => html`<${Row} key=${row.mismatch_id} row=${row} wide=${wide}
+        selected=${row.mismatch_id === selected} onOpen=${onOpen} />`,
+      )}</tbody>
       <tfoot class="table__foot"><tr>
         <td class="first" colspan=${wide ? 7 : 3}>${t("total", { n: list.data.count })}</td>
         <td class="right"><${Money} kopecks=${list.data.total_kopecks} /></td>
       </tr></tfoot>
     </table>
-    ${list.data.next && html`<div class="more"><${Button} busy=${list.loading} onClick=${onMore}>
-      ${shared("list.more")}<//></div>`}
+    ${
+      list.data.next &&
+      html`<div class="more"><${Button} busy=${list.loading} onClick=${onMore}>
+      ${shared("list.more")}<//></div>`
+    }
   </div>`;
 }
 
@@ -76,7 +85,11 @@ function Head({ wide }) {
   return html`<thead class="table__head"><tr>
     <th class="first">${t("col.kind")}</th>
     <th class=${wide ? "" : "wide"}>${t("col.account")}</th>
-    ${wide && html`<th>${t("col.operation")}</th><th class="wide">${t("col.agent")}</th><th>${t("col.day")}</th>`}
+    ${
+      wide &&
+      html`<th>${t("col.operation")}</th><th class="wide">${t("col.agent")}</th><th>
+      ${t("col.day")}</th>`
+    }
     <th>${t("col.state")}</th>
     ${wide && html`<th>${t("col.who")}</th>`}
     <th class="right">${t("col.sum")}</th>
@@ -88,12 +101,25 @@ function Row({ row, wide, selected, onOpen }) {
     data-kind=${row.kind} onClick=${() => onOpen(row.mismatch_id)}>
     <td class="first">${shared(`kind.${row.kind}`)}</td>
     <td class=${wide ? "" : "wide"}><${AccountNumber} number=${row.account} /></td>
-    ${wide && html`<td class="soft">${row.operation || "—"}</td>
+    ${
+      wide &&
+      html`<td class="soft">${row.operation || "—"}</td>
       <td class="wide">${row.agent_title}</td>
-      <td class="soft">${row.registry_day ? formatDateShort(row.registry_day) : "—"}</td>`}
-    <td>${row.waits_for_second ? html`<span class="pill pill--look">${t("waits")}</span>` : html`<${CasePill} state=${row.state} />`}</td>
+      <td class="soft">${row.registry_day ? formatDateShort(row.registry_day) : "—"}</td>`
+    }
+    <td>${
+      row.waits_for_second
+        ? html`<span class="pill pill--look">${t("waits")}
+      </span>`
+        : html`<${CasePill} state=${row.state} />`
+    }</td>
     ${wide && html`<td class="soft">${row.assignee?.name ?? ""}</td>`}
-    <td class="right">${row.kind === "BAD_LINE" && !row.amount_kopecks ? "—" : html`<${Money} kopecks=${row.amount_kopecks} size="row" />`}</td>
+    <td class="right">${
+      row.kind === "BAD_LINE" && !row.amount_kopecks
+        ? "—"
+        : html`<${Money}
+      kopecks=${row.amount_kopecks} size="row" />`
+    }</td>
   </tr>`;
 }
 
@@ -102,6 +128,7 @@ function Nothing({ filtered }) {
   if (!narrow && !filtered.state)
     return html`<${Empty} icon="check" title=${t("empty.done")}>${t("empty.done.text")}<//>`;
   return html`<${Empty} icon="search" title=${t("empty.none")}
-    action=${html`<${Button} onClick=${() => goTo(linkTo("mismatches", null, { state: "all" }))}>${t("empty.reset")}<//>`}>
+    action=${html`<${Button} onClick=${() => goTo(linkTo("mismatches", null, { state: "all" }))}>
+      ${t("empty.reset")}<//>`}>
     ${t("empty.none.text")}<//>`;
 }

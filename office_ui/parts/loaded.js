@@ -4,7 +4,12 @@ import { ApiError, get } from "../../ui_kit/api.js";
 
 /** { data, error, loading, reload, setData }; `path` null loads nothing. */
 export function useLoaded(path) {
-  const [state, setState] = useState({ path: null, data: null, error: null, loading: path !== null });
+  const [state, setState] = useState({
+    path: null,
+    data: null,
+    error: null,
+    loading: path !== null,
+  });
   const asked = useRef(0);
   const load = useCallback(() => {
     if (path === null) {
@@ -36,7 +41,8 @@ export function useLoaded(path) {
 
 /** The log-in page comes up when the server no longer knows who we are. */
 export function tellIfStranger(error) {
-  if (error instanceof ApiError && error.status === 401) dispatchEvent(new Event("kvitok:stranger"));
+  if (error instanceof ApiError && error.status === 401)
+    dispatchEvent(new Event("kvitok:stranger"));
 }
 
 /** A path with its query; empty values are left out. */

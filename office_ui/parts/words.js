@@ -6,7 +6,8 @@ const ru = {
   "state.offline": "Нет связи с сервером",
   "state.offline.text": "Ничего не потеряно. Проверьте сеть и попробуйте снова.",
   "state.trouble": "Не получилось",
-  "state.trouble.text": "Сервер ответил непонятно. Попробуйте снова; если повторится, скажите администратору.",
+  "state.trouble.text":
+    "Сервер ответил непонятно. Попробуйте снова; если повторится, скажите администратору.",
   "state.again": "Попробовать снова",
 
   "role.accountant": "бухгалтер",
@@ -57,7 +58,8 @@ const en = {
   "state.offline": "No connection to the server",
   "state.offline.text": "Nothing is lost. Check the network and try again.",
   "state.trouble": "That did not work",
-  "state.trouble.text": "The server's answer makes no sense. Try again; if it stays, tell the administrator.",
+  "state.trouble.text":
+    "The server's answer makes no sense. Try again; if it stays, tell the administrator.",
   "state.again": "Try again",
 
   "role.accountant": "accountant",

@@ -9,12 +9,14 @@ export function Refusals({ rows }) {
     <h2 class="section__title">${t("refusals.title")}</h2>
     <p class="section__note">${t("refusals.text")}</p>
     <ul class="refusals">
-      ${rows.map((row) => html`<li class="refusals__row" key=${row.refused_at + row.file_name}>
+      ${rows.map(
+        (row) => html`<li class="refusals__row" key=${row.refused_at + row.file_name}>
         <span class="refusals__file">${row.file_name}</span>
         <span class="refusals__why">${row.message}
           <span class="soft">, ${t("refusals.place", row)}</span></span>
         <span class="soft keep">${formatTime(row.refused_at)}</span>
-      </li>`)}
+      </li>`,
+      )}
     </ul>
   </section>`;
 }

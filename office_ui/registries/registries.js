@@ -27,7 +27,12 @@ export function RegistriesPage({ staff, route }) {
   const [selected, setSelected] = useState(null);
   const rows = list.data?.registries ?? [];
   const open = (id) => goTo(linkTo("registries", id));
-  useRowKeys({ ids: rows.map((row) => row.registry_id), selected, onMove: setSelected, onOpen: open });
+  useRowKeys({
+    ids: rows.map((row) => row.registry_id),
+    selected,
+    onMove: setSelected,
+    onOpen: open,
+  });
   useKeys({ u: () => (mayUpload ? setFile(null) : false) });
   const dropping = useDrop(mayUpload, setFile);
 
@@ -36,15 +41,21 @@ export function RegistriesPage({ staff, route }) {
       <div><h1 class="head__title">${t("title")}</h1><p class="head__line">${t("line")}</p></div>
       <div class="head__tools">
         <${AgentFilter} choices=${choices.data} agent=${agent} />
-        ${mayUpload && html`<${Button} kind="main" icon="upload" onClick=${() => setFile(null)}>
-          ${t("upload")} <${Kbd}>U<//><//>`}
+        ${
+          mayUpload &&
+          html`<${Button} kind="main" icon="upload" onClick=${() => setFile(null)}>
+          ${t("upload")} <${Kbd}>U<//><//>`
+        }
       </div>
     </header>
     <${Body} list=${list} rows=${rows} selected=${selected} onOpen=${open}
       onMore=${() => setPages(pages + 1)} />
     ${dropping && html`<div class="drop"><p class="drop__text">${t("up.drop")}</p></div>`}
-    ${file !== undefined && html`<${Upload} file=${file} choices=${choices.data}
-      onClose=${() => setFile(undefined)} onDone=${list.reload} />`}
+    ${
+      file !== undefined &&
+      html`<${Upload} file=${file} choices=${choices.data}
+      onClose=${() => setFile(undefined)} onDone=${list.reload} />`
+    }
   </div>`;
 }
 
@@ -54,7 +65,10 @@ function AgentFilter({ choices, agent }) {
   return html`<label class="unseen-label"><span class="unseen">${t("filter.agent")}</span>
     <select class="input" value=${agent} onChange=${choose}>
       <option value="">${t("filter.all")}</option>
-      ${choices.agents.map(({ name, title }) => html`<option key=${name} value=${name}>${title}</option>`)}
+      ${choices.agents.map(
+        ({ name, title }) => html`<option key=${name} value=${name}>${title}
+        </option>`,
+      )}
     </select></label>`;
 }
 
@@ -66,24 +80,32 @@ function Body({ list, rows, selected, onOpen, onMore }) {
       <${Refusals} rows=${list.data.refusals} />`;
   return html`<table class="table registries">
       <thead class="table__head"><tr>
-        <th class="first">${t("col.day")}</th><th>${t("col.agent")}</th><th class="wide">${t("col.file")}</th>
+        <th class="first">${t("col.day")}</th><th>${t("col.agent")}</th><th class="wide">
+          ${t("col.file")}</th>
         <th class="right">${t("col.lines")}</th><th class="right">${t("col.matched")}</th>
-        <th>${t("col.cases")}</th><th>${t("col.imported")}</th><th class="right">${t("col.total")}</th>
+        <th>${t("col.cases")}</th><th>${t("col.imported")}</th><th class="right">${t("col.total")}
+          </th>
       </tr></thead>
-      <tbody>${rows.map((row) => html`<${Row} key=${row.registry_id} row=${row}
-        selected=${row.registry_id === selected} onOpen=${onOpen} />`)}</tbody>
+      <tbody>${rows.map(
+        (row) => html`<${Row} key=${row.registry_id} row=${row}
+        selected=${row.registry_id === selected} onOpen=${onOpen} />`,
+      )}</tbody>
       <tfoot class="table__foot"><tr>
         <td class="first" colspan="7">${t("total", { n: list.data.count })}</td>
         <td class="right"><${Money} kopecks=${list.data.total_kopecks} /></td>
       </tr></tfoot>
     </table>
-    ${list.data.next && html`<div class="more"><${Button} busy=${list.loading} onClick=${onMore}>
-      ${shared("list.more")}<//></div>`}
+    ${
+      list.data.next &&
+      html`<div class="more"><${Button} busy=${list.loading} onClick=${onMore}>
+      ${shared("list.more")}<//></div>`
+    }
     <${Refusals} rows=${list.data.refusals} />`;
 }
 
 function Row({ row, selected, onOpen }) {
-  return html`<tr class="table__row" aria-selected=${String(selected)} data-registry=${row.registry_id}
+  return html`<tr class="table__row" aria-selected=${String(selected)}
+    data-registry=${row.registry_id}
     onClick=${() => onOpen(row.registry_id)}>
     <td class="first"><a class="row-link" href=${linkTo("registries", row.registry_id)}>
       ${row.day ? formatDateShort(row.day) : t("noday")}</a></td>

@@ -30,7 +30,9 @@ export function Upload({ file: given, choices, onClose, onDone }) {
       const headers = { "X-File-Name": encodeURIComponent(file.name) };
       const registry = await upload(path, file, { headers, onProgress: setProgress });
       remember(agent);
-      goTo(linkTo("registries", registry.registry_id, { again: registry.already_imported ? "1" : "" }));
+      goTo(
+        linkTo("registries", registry.registry_id, { again: registry.already_imported ? "1" : "" }),
+      );
     } catch (error) {
       tellIfStranger(error);
       const { line, column } = error.body?.error ?? {};
@@ -64,6 +66,7 @@ export function Upload({ file: given, choices, onClose, onDone }) {
 
 function Pick({ file, disabled, onFile }) {
   const input = useRef(null);
+  const kilobytes = file ? Math.max(1, Math.round(file.size / 1024)) : 0;
   useEffect(() => {
     if (!file) input.current?.focus();
   }, []);
@@ -73,10 +76,12 @@ function Pick({ file, disabled, onFile }) {
         onChange=${(event) => event.target.files[0] && onFile(event.target.files[0])} />
       <span>${t("up.pick")}</span>
     </label>
-    ${file
-      ? html`<span class="pick__name">${file.name}
-          <span class="soft"> ${t("up.size", { kilobytes: Math.max(1, Math.round(file.size / 1024)) })}</span></span>`
-      : html`<span class="soft">${t("up.hint")}</span>`}
+    ${
+      file
+        ? html`<span class="pick__name">${file.name}
+          <span class="soft"> ${t("up.size", { kilobytes })}</span></span>`
+        : html`<span class="soft">${t("up.hint")}</span>`
+    }
   </div>`;
 }
 
@@ -85,8 +90,10 @@ function AgentChoice({ choices, agent, disabled, onAgent }) {
     <select class="input" name="agent" value=${agent} disabled=${disabled}
       onChange=${(event) => onAgent(event.target.value)}>
       <option value="">${t("up.agent.choose")}</option>
-      ${(choices?.agents ?? []).map(({ name, title }) =>
-        html`<option key=${name} value=${name} selected=${name === agent}>${title}</option>`)}
+      ${(choices?.agents ?? []).map(
+        ({ name, title }) =>
+          html`<option key=${name} value=${name} selected=${name === agent}>${title}</option>`,
+      )}
     </select></label>`;
 }
 
@@ -104,7 +111,11 @@ function Refused({ refusal: { error, line, column, excerpt } }) {
   return html`<${Notice} kind="risk" title=${t("up.refused")}>
     <p>${sentenceOf(error)}</p>
     ${line && html`<p class="upload__place">${t("up.place", { line, column })}</p>`}
-    ${excerpt && html`<pre class="excerpt">${excerpt.before}<mark class="excerpt__at">${excerpt.at}</mark>${excerpt.after}</pre>`}
+    ${
+      excerpt &&
+      html`<pre class="excerpt">${excerpt.before}<mark class="excerpt__at">
+      ${excerpt.at}</mark>${excerpt.after}</pre>`
+    }
     <p>${t("up.refused.text")}</p>
   <//>`;
 }

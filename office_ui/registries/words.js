@@ -19,7 +19,9 @@ const ru = {
   "cases.done": "Разобран",
   total: ({ n }) => counted(n, ["реестр", "реестра", "реестров"]),
   "empty.title": "Реестров пока нет",
-  "empty.text": "Перетащите файл банка в это окно или нажмите «Загрузить реестр». Мы сравним его с платежами, которые уже учтены.",
+  "empty.text":
+    "Перетащите файл банка в это окно или нажмите «Загрузить реестр». Мы сравним его с " +
+    "платежами, которые уже учтены.",
   "refusals.title": "Отклонённые файлы",
   "refusals.text": "Из них ничего не учтено.",
   "refusals.place": "строка {line}, позиция {column}",
@@ -62,7 +64,9 @@ const en = {
   "cases.done": "Settled",
   total: ({ n }) => counted(n, ["registry", "registries"]),
   "empty.title": "No registries yet",
-  "empty.text": "Drop a bank's file onto this window or press “Upload a registry”. It is compared with the payments we have.",
+  "empty.text":
+    "Drop a bank's file onto this window or press “Upload a registry”. It is compared with " +
+    "the payments we have.",
   "refusals.title": "Refused files",
   "refusals.text": "Nothing was recorded from them.",
   "refusals.place": "line {line}, column {column}",

@@ -28,18 +28,23 @@ export function Lines({ registry, first }) {
     <h2 class="section__title">${t("lines.title")}</h2>
     <table class="table lines">
       <thead class="table__head"><tr>
-        <th class="first right">${t("col.line")}</th><th>${t("col.operation")}</th><th>${t("col.account")}</th>
+        <th class="first right">${t("col.line")}</th><th>${t("col.operation")}</th><th>
+          ${t("col.account")}</th>
         <th>${t("col.date")}</th><th class="wide">${t("col.bucket")}</th>
         <th class="right">${t("col.payment")}</th><th class="right">${t("col.sum")}</th>
       </tr></thead>
       <tbody>${lines.map((line) => html`<${Line} key=${line.line_id} line=${line} />`)}</tbody>
       <tfoot class="table__foot"><tr>
-        <td class="first" colspan="6">${t("lines.total", { shown: lines.length, all: registry.lines })}</td>
+        <td class="first" colspan="6">
+          ${t("lines.total", { shown: lines.length, all: registry.lines })}</td>
         <td class="right"><${Money} kopecks=${registry.computed_total_kopecks} /></td>
       </tr></tfoot>
     </table>
-    ${more.next && html`<div class="more"><${Button} busy=${more.busy} onClick=${load}>
-      ${shared("list.more")}<//></div>`}
+    ${
+      more.next &&
+      html`<div class="more"><${Button} busy=${more.busy} onClick=${load}>
+      ${shared("list.more")}<//></div>`
+    }
   </section>`;
 }
 
@@ -52,7 +57,12 @@ function Line({ line }) {
     <td class="soft">${line.paid_on ? formatDateShort(line.paid_on) + time : "—"}</td>
     <td class="wide"><${Where} line=${line} /></td>
     <td class="right soft">${line.payment_id ?? ""}</td>
-    <td class="right">${line.amount_kopecks === null ? "—" : html`<${Money} kopecks=${line.amount_kopecks} size="row" />`}</td>
+    <td class="right">${
+      line.amount_kopecks === null
+        ? "—"
+        : html`<${Money}
+      kopecks=${line.amount_kopecks} size="row" />`
+    }</td>
   </tr>`;
 }
 
@@ -60,5 +70,9 @@ function Where({ line }) {
   const names = Object.keys(line.buckets);
   const text = line.fault || names.map((name) => shared(`bucket.${name}`)).join(", ");
   return html`<span class=${line.fault ? "lines__fault" : ""}>${text || "—"}</span>
-    ${line.mismatch_id && html` <a class="link" href=${linkTo("mismatches", line.mismatch_id)}>${t("line.case")} ${line.mismatch_id}</a>`}`;
+    ${
+      line.mismatch_id &&
+      html` <a class="link" href=${linkTo("mismatches", line.mismatch_id)}>
+      ${t("line.case")} ${line.mismatch_id}</a>`
+    }`;
 }

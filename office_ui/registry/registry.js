@@ -26,7 +26,11 @@ export function RegistryPage({ route }) {
       <${Icon} name="back" size="1em" /> ${t("back")}</a> <${Kbd}>Esc<//></p>
     ${detail.error && html`<${Trouble} error=${detail.error} onAgain=${detail.reload} />`}
     ${!detail.error && !detail.data && html`<${Loading} rows=${12} />`}
-    ${detail.data && html`<${Registry} key=${route.id} detail=${detail.data} again=${route.query.again} />`}
+    ${
+      detail.data &&
+      html`<${Registry} key=${route.id} detail=${detail.data}
+      again=${route.query.again} />`
+    }
   </div>`;
 }
 
@@ -40,9 +44,13 @@ function Registry({ detail, again }) {
       </div>
       <div class="head__tools"><${Standing} row=${registry} /></div>
     </header>
-    ${again && html`<${Notice} kind="look" title=${t("again")}>${t("again.text", {
-      person: registry.imported_by.name, time: formatTime(registry.imported_at),
-    })}<//>`}
+    ${
+      again &&
+      html`<${Notice} kind="look" title=${t("again")}>${t("again.text", {
+        person: registry.imported_by.name,
+        time: formatTime(registry.imported_at),
+      })}<//>`
+    }
     <div class="registry">
       <${Sums} registry=${registry} />
       <${Facts} registry=${registry} />
@@ -65,31 +73,58 @@ function Sums({ registry }) {
     <p><${Money} kopecks=${computed} size="hero" /></p>
     <p class="sums__note figures">
       ${t("lines", { n: registry.lines })}, ${t("lines.matched", { n: registry.matched })}${
-        registry.bad_lines ? `, ${t("lines.bad", { n: registry.bad_lines })}` : ""}
+        registry.bad_lines ? `, ${t("lines.bad", { n: registry.bad_lines })}` : ""
+      }
     </p>
     ${declared === null && html`<p class="sums__note">${t("sum.undeclared")}</p>`}
-    ${declared !== null && !differs && html`<p class="proof"><${Icon} name="check" size="1em" /> ${t("sum.same")}</p>`}
-    ${differs && html`<dl class="sums__differ">
+    ${
+      declared !== null &&
+      !differs &&
+      html`<p class="proof"><${Icon} name="check"
+      size="1em" /> ${t("sum.same")}</p>`
+    }
+    ${
+      differs &&
+      html`<dl class="sums__differ">
       <div><dt>${t("sum.declared")}</dt><dd><${Money} kopecks=${declared} size="row" /></dd></div>
       <div class="sums__gap"><dt><${Icon} name="look" size="1em" /> ${t("sum.differs")}</dt>
         <dd><${Money} kopecks=${computed - declared} size="row" /></dd></div>
-    </dl>`}
+    </dl>`
+    }
   </section>`;
 }
 
 function Facts({ registry }) {
+  const imported = [
+    formatTime(registry.imported_at),
+    registry.imported_by.name,
+    registry.lenient && t("lenient"),
+  ]
+    .filter(Boolean)
+    .join(", ");
   const facts = [
     [t("number"), registry.number || "—"],
     [t("format"), registry.format],
     [t("encoding"), registry.encoding],
-    [t("imported"), `${formatTime(registry.imported_at)}, ${registry.imported_by.name}${registry.lenient ? `, ${t("lenient")}` : ""}`],
+    [t("imported"), imported],
   ];
   return html`<dl class="facts">
-    ${facts.map(([name, value]) => html`<div class="facts__row" key=${name}><dt>${name}</dt><dd>${value}</dd></div>`)}
-    ${registry.corrects && html`<div class="facts__row"><dt></dt><dd><a class="link"
-      href=${linkTo("registries", registry.corrects)}>${t("corrects", { id: registry.corrects })}</a></dd></div>`}
-    ${registry.corrected_by && html`<div class="facts__row"><dt></dt><dd><a class="link"
-      href=${linkTo("registries", registry.corrected_by)}>${t("corrected", { id: registry.corrected_by })}</a></dd></div>`}
+    ${facts.map(
+      ([name, value]) => html`<div class="facts__row" key=${name}><dt>${name}</dt><dd>
+      ${value}</dd></div>`,
+    )}
+    ${
+      registry.corrects &&
+      html`<div class="facts__row"><dt></dt><dd><a class="link"
+      href=${linkTo("registries", registry.corrects)}>${t("corrects", { id: registry.corrects })}
+        </a></dd></div>`
+    }
+    ${
+      registry.corrected_by &&
+      html`<div class="facts__row"><dt></dt><dd><a class="link"
+      href=${linkTo("registries", registry.corrected_by)}>
+        ${t("corrected", { id: registry.corrected_by })}</a></dd></div>`
+    }
   </dl>`;
 }
 
@@ -101,13 +136,20 @@ function Kinds({ registry }) {
   return html`<section class="section">
     <h2 class="section__title">${t("cases.title")}</h2>
     <p class="section__note">${t("cases.undone", { n: registry.open })}${
-      registry.resolved + registry.closed ? `, ${t("cases.resolved", { n: registry.resolved + registry.closed })}` : ""}</p>
+      registry.resolved + registry.closed
+        ? `, ${t("cases.resolved", { n: registry.resolved + registry.closed })}`
+        : ""
+    }</p>
     <ul class="kinds">
-      ${kinds.map(([kind, count]) => html`<li key=${kind}><a class="kinds__link"
+      ${kinds.map(
+        ([kind, count]) => html`<li key=${kind}><a class="kinds__link"
         href=${linkTo("mismatches", null, { registry: registry.registry_id, kind })}>
-        <span>${shared(`kind.${kind}`)}</span><span class="kinds__count figures">${count}</span></a></li>`)}
+        <span>${shared(`kind.${kind}`)}</span><span class="kinds__count figures">${count}</span>
+          </a></li>`,
+      )}
     </ul>
-    <a class="button button--main registry__go" href=${linkTo("mismatches", null, { registry: registry.registry_id })}>
+    <a class="button button--main registry__go"
+      href=${linkTo("mismatches", null, { registry: registry.registry_id })}>
       <span>${t("cases.all")} <${Kbd}>${shared("key.enter")}<//></span></a>
   </section>`;
 }

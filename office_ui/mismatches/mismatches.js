@@ -66,7 +66,7 @@ function List({ list, rows, selected, wide, filtered, onOpen, onMore }) {
       <${Head} wide=${wide} />
       <tbody>${rows.map(
         (row) => html`<${Row} key=${row.mismatch_id} row=${row} wide=${wide}
-        selected=${row.mismatch_id === selected} onOpen=${onOpen} />`,
+        query=${filtered} selected=${row.mismatch_id === selected} onOpen=${onOpen} />`,
       )}</tbody>
       <tfoot class="table__foot"><tr>
         <td class="first" colspan=${wide ? 7 : 3}>${t("total", { n: list.data.count })}</td>
@@ -96,10 +96,11 @@ function Head({ wide }) {
   </tr></thead>`;
 }
 
-function Row({ row, wide, selected, onOpen }) {
+function Row({ row, wide, selected, query, onOpen }) {
+  const link = linkTo("mismatches", row.mismatch_id, query);
   return html`<tr class="table__row" aria-selected=${String(selected)} data-case=${row.mismatch_id}
     data-kind=${row.kind} onClick=${() => onOpen(row.mismatch_id)}>
-    <td class="first">${shared(`kind.${row.kind}`)}</td>
+    <td class="first"><a class="row-link" href=${link}>${shared(`kind.${row.kind}`)}</a></td>
     <td class=${wide ? "" : "wide"}><${AccountNumber} number=${row.account} /></td>
     ${
       wide &&

@@ -1,6 +1,6 @@
 // Bringing in a registry: choose, send with progress, and either go to it or say why not.
 import { html, useEffect, useRef, useState } from "../../ui_kit/html.js";
-import { upload } from "../../ui_kit/api.js";
+import { ApiError, upload } from "../../ui_kit/api.js";
 import { Button } from "../../ui_kit/components/button.js";
 import { Notice } from "../../ui_kit/components/notice.js";
 import { useKeys } from "../frame/keys.js";
@@ -23,6 +23,11 @@ export function Upload({ file: given, choices, onClose, onDone }) {
   useEffect(() => setFile(given), [given]);
 
   const send = async (asLenient) => {
+    const most = choices?.file_bytes_max ?? Infinity;
+    if (file.size > most) {
+      const message = t("up.large", { megabytes: Math.floor(most / 1024 / 1024) });
+      return setRefusal({ error: new ApiError("FILE_TOO_LARGE", { message, final: true }) });
+    }
     setRefusal(null);
     setProgress(0);
     try {

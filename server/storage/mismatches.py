@@ -27,6 +27,7 @@ from server.reconciliation.mismatches import (
 )
 from server.reconciliation.resolution import Conflict
 from server.storage.connection import Connection
+from server.storage.lost import lost_is_unknown
 
 
 class PostgresCases:
@@ -35,11 +36,13 @@ class PostgresCases:
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
 
+    @lost_is_unknown
     async def case(self, mismatch_id: int) -> Case:
         """Raises LookupError."""
         async with self._pool.acquire() as connection:
-            return await case(connection, mismatch_id)
+            return await _case(connection, mismatch_id)
 
+    @lost_is_unknown
     async def move(self, case: Case, action: Action, actor: str) -> Case:
         """TAKE, RELEASE or CLOSE."""
         assignee = {Action.TAKE: actor, Action.RELEASE: ""}.get(action, case.assignee)
@@ -48,6 +51,7 @@ class PostgresCases:
             await _audit(connection, case, actor, action.value, "", {})
             return await _case(connection, case.mismatch_id)
 
+    @lost_is_unknown
     async def propose(self, case: Case, decision: Decision, actor: str, *, claimed: bool) -> Case:
         """Whoever proposed the same before stays its author; `actor` then confirms it."""
         confirms = case.proposal is not None and decision.same_as(case.proposal)
@@ -65,6 +69,7 @@ class PostgresCases:
             await _audit(connection, case, actor, "propose", decision.reason, kept)
             return await _case(connection, case.mismatch_id)
 
+    @lost_is_unknown
     async def withdraw(self, case: Case, actor: str, reason: str) -> Case:
         """The case stays with whoever has it."""
         values = {"proposal": None, "proposed_by": "", "proposed_at": None}
@@ -73,6 +78,7 @@ class PostgresCases:
             await _audit(connection, case, actor, "withdraw", reason, dict(case.proposal or {}))
             return await _case(connection, case.mismatch_id)
 
+    @lost_is_unknown
     async def settle(
         self, case: Case, decision: Decision, actor: str, payment_id: int | None
     ) -> Case:
@@ -101,11 +107,6 @@ class PostgresCases:
                 if bucket is not None:
                     await _move_kopecks(connection, case, case.line, bucket, audit)
             return await _case(connection, case.mismatch_id)
-
-
-async def case(connection: Connection, mismatch_id: int) -> Case:
-    """Raises LookupError."""
-    return await _case(connection, mismatch_id)
 
 
 async def cases(

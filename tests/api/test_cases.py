@@ -337,3 +337,16 @@ async def test_a_controller_rejects_and_the_case_goes_back_to_work(database_dsn:
         _, again = await vera.resolve(back, "return")
         own = {"version": again["version"], "reason": "передумала"}
         assert (await vera.post(f"{path}/reject", own))[0] == 200
+
+
+async def test_without_postgresql_the_office_says_try_later(office: Office, vera: Caller) -> None:
+    story = await vera.case("UNIDENTIFIED")
+    await office.pool.close()
+    for status, body in (
+        await vera.get("/registries"),
+        await vera.get("/mismatches/1"),
+        await vera.resolve(story, "return"),
+        await vera.upload(FAULTY, NAME),
+    ):
+        assert (status, body["error"]["code"]) == (503, "TRY_LATER")
+        assert body["error"]["final"] is False

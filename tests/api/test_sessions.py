@@ -270,3 +270,18 @@ async def test_the_demo_s_people_come_only_from_this_machine(
             headers=WRITE | through_a_proxy,
         ) as response:
             assert response.status == 403
+
+
+async def test_guesses_from_many_addresses_and_for_many_logins_are_slowed_too(
+    database_dsn: str, clock: Clock
+) -> None:
+    async with asyncpg.create_pool(database_dsn, min_size=1, max_size=2) as pool:
+        book = StaffBook(pool)
+        for place in range(20):
+            assert not await book.admit("anna", f"198.51.100.{place}", clock.now)
+        assert await book.admit("anna", "203.0.113.9", clock.now) == dt.timedelta(minutes=15)
+        assert not await book.admit("boris", "198.51.100.1", clock.now)
+        for person in range(100):
+            assert not await book.admit(f"person{person}", "203.0.113.66", clock.now)
+        assert await book.admit("vera", "203.0.113.66", clock.now) == dt.timedelta(minutes=15)
+        assert not await book.admit("vera", "203.0.113.67", clock.now)

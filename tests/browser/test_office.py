@@ -178,6 +178,12 @@ def test_a_refused_file_shows_its_line_and_column(
 
 
 @pytest.mark.browser
+def test_a_file_that_is_too_large_is_not_even_sent(vera: Clerk) -> None:
+    vera.upload(NAME, b"x" * ((1 << 20) + 1))
+    expect(vera.page.locator(".upload .notice--risk")).to_contain_text("Файл больше 1\u00a0МБ")
+
+
+@pytest.mark.browser
 def test_a_file_is_dropped_onto_the_window(vera: Clerk) -> None:
     transfer = vera.page.evaluate_handle(
         """([name, text]) => {

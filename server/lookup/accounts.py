@@ -66,7 +66,7 @@ class NearCache:
         self._views: Generations[AccountView] = Generations(min(_VIEWS_MAX, entries_max))
         self._pins = Pins()
         self._pins.pin_everything(ring.pinned_until())
-        self._lane = ring.lane(index)
+        self._lane = ring.take_lane(index)
         self._reader = ring.reader()
         self._database = Bulkhead(pool)
         self._services = KnownServices(services, self._database.services)

@@ -25,16 +25,9 @@ class Batch:
         """Everything committed before this is in this or an earlier batch."""
         self.committed_at = 0
         self.was_truncated = False
-        self._is_inside = False
-
-    @property
-    def is_full(self) -> bool:
+        self.is_full = False
         """Whether it should be sent before more is taken in."""
-        return (
-            len(self._billed) >= KEYS_MAX
-            or len(self._paid) >= KEYS_MAX
-            or len(self.gone) >= KEYS_MAX
-        )
+        self._is_inside = False
 
     def values(self, epoch: int) -> dict[bytes, bytes]:
         """Snapshots, or parts of them, by key."""
@@ -48,6 +41,7 @@ class Batch:
 
     def clear(self) -> None:
         """It was sent."""
+        self.is_full = False
         self._billed.clear()
         self._paid.clear()
         self.gone.clear()
@@ -58,9 +52,13 @@ class Batch:
     def changed(self, table: str, fields: Fields) -> None:
         account, columns = fields[0], fields[1:]
         if table == BILLED:
-            self._billed[account] = self._half(billed_from, account, columns)
+            lane = self._billed
+            lane[account] = self._half(billed_from, account, columns)
         else:
-            self._paid[account] = self._half(paid_from, account, columns)
+            lane = self._paid
+            lane[account] = self._half(paid_from, account, columns)
+        if len(lane) >= KEYS_MAX:
+            self.is_full = True
 
     def _half(
         self, pack: Callable[[Fields], tuple[int, bytes]], account: bytes, columns: Fields
@@ -77,6 +75,8 @@ class Batch:
         self._billed.pop(key, None)
         self._paid.pop(key, None)
         self.gone[ACCOUNT + key] = None
+        if len(self.gone) >= KEYS_MAX:
+            self.is_full = True
 
     def truncated(self) -> None:
         self.was_truncated = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from struct import Struct
+from struct import error as StructError
 
 import asyncpg
 
@@ -55,25 +56,17 @@ class CopyReader:
 
 def _row(data: bytes, at: int) -> tuple[Row, int] | None:
     """None = not complete, or the end."""
-    if len(data) < at + 2:
+    try:
+        (count,) = _SHORT.unpack_from(data, at)
+        at += 2
+        fields: Row = []
+        for _ in range(count):
+            (length,) = _INT.unpack_from(data, at)
+            at += 4 + length
+            fields.append(data[at - length : at])
+    except StructError:
         return None
-    (count,) = _SHORT.unpack_from(data, at)
-    if count < 0:
-        return None
-    at += 2
-    size = len(data)
-    fields: Row = []
-    for _ in range(count):
-        if size < at + 4:
-            return None
-        (length,) = _INT.unpack_from(data, at)
-        at += 4
-        end = at + max(length, 0)
-        if end > size:
-            return None
-        fields.append(data[at:end])
-        at = end
-    return fields, at
+    return (fields, at) if count > 0 and at <= len(data) else None
 
 
 def halves(row: Row) -> Halves:

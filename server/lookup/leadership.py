@@ -101,8 +101,9 @@ class Leadership:
         marks = await self._mirror.marks()
         self._system = at.system
         reason = why_rebuild(marks, at, self._complete(at.epoch))
-        if not reason:
-            self._pulse.start(at.epoch, at.confirmed_lsn)
+        if not reason and marks.applied:
+            # Redis may be ahead of the slot: what it was told is confirmed once a second only.
+            self._pulse.start(at.epoch, marks.applied.lsn)
             self._is_complete.set()
             return
         _log.info("rebuild", reason=reason)
@@ -177,11 +178,14 @@ class Leadership:
 
     async def _keep_services(self) -> None:
         while True:
-            async with self._sql:
-                text = services_bytes(await services(self._connection))
-            await self._mirror.services(text)
-            self._pulse.beat = replace(self._pulse.beat, services=f"{zlib.crc32(text):08x}")
+            await self._show_services()
             await asyncio.sleep(_SERVICES_SECONDS)
+
+    async def _show_services(self) -> None:
+        async with self._sql:
+            text = services_bytes(await services(self._connection))
+        await self._mirror.services(text)
+        self._pulse.beat = replace(self._pulse.beat, services=f"{zlib.crc32(text):08x}")
 
     async def _resign_when_overtaken(self) -> None:
         await self._pulse.overtaken.wait()
@@ -205,6 +209,7 @@ class Leadership:
         self._deleted_meanwhile = None
         if deleted:
             await remove_deleted(self._dsn, self._mirror, deleted, epoch)
+        await self._show_services()
         lsn = self._pulse.beat.lsn
         await self._mirror.applied(Applied(epoch, lsn, self._mirror.run_id, self._system))
         if not await self._mirror.complete(self._complete(epoch)):

@@ -7,11 +7,13 @@ cannot hold them. Prefix: length and a bit for UTF-8, as a base-128 number, lowe
 from __future__ import annotations
 
 import datetime as dt
+import re
 from functools import lru_cache
 from itertools import pairwise
 from struct import Struct
 
-_MEMO = 1 << 15  # houses and masked names repeat: most accounts meet only known texts
+_MEMO = 1 << 15
+_TEXTS_MEMO = 1 << 17  # houses and masked names repeat: most accounts meet only known texts
 _PHRASES = (
     ", кв. ***",
     ", ул. ",
@@ -25,8 +27,11 @@ _PHRASES = (
 )
 _PHRASE_BYTES = tuple((phrase, chr(1 + place)) for place, phrase in enumerate(_PHRASES))
 _CONTROL = frozenset(range(32))
+_SUM_BYTES = 8
 _BITMAP = 0x80
 _BITMAP_IDS_MAX = 64
+_PLAIN_NAME = re.compile(rb"[!-~]{1,60}")
+_LENGTHS = tuple(bytes((length << 1,)) for length in range(61))
 _TWO_BYTES = Struct(">H")
 _DAYS_EPOCH = dt.date(1970, 1, 1).toordinal()
 _DAYS_MAX = 0xFFFF
@@ -65,13 +70,20 @@ def unpack_number(packed: bytes, at: int) -> tuple[int, int]:
         shift += 7
 
 
-@lru_cache(_MEMO)
+@lru_cache(_TEXTS_MEMO)
 def pack_text(text: bytes) -> bytes:
     """`text` is UTF-8, as PostgreSQL sends it."""
     short = _shortened(text)
     if short is None:
         return pack_number(len(text) << 1 | 1) + text
     return pack_number(len(short) << 1) + short
+
+
+def pack_name(text: bytes) -> bytes:
+    """The same for a text that hardly ever comes twice, such as a meter's number."""
+    if _PLAIN_NAME.fullmatch(text) is None:
+        return pack_text(text)
+    return _LENGTHS[len(text)] + text
 
 
 def _shortened(text: bytes) -> bytes | None:
@@ -132,29 +144,52 @@ def _read_services(packed: bytes) -> tuple[int, ...]:
     return tuple(id_ for (id_,) in _TWO_BYTES.iter_unpack(packed[1:]))
 
 
-def width_of(sums: tuple[int, ...]) -> int:
-    """Bytes that hold each of the signed sums."""
-    highest = max(sums, default=0)
-    lowest = min(sums, default=0)
-    if lowest < 0:
-        highest = max(highest, ~lowest)
-    return highest.bit_length() // 8 + 1
+@lru_cache(256)
+def _longs(count: int) -> Struct:
+    return Struct(f">{count}q")
 
 
-def pack_sums(sums: tuple[int, ...], width: int) -> bytes:
-    """Signed, each `width` bytes."""
-    return b"".join([each.to_bytes(width, "big", signed=True) for each in sums])
+def pack_sums(sums: tuple[int, ...]) -> tuple[int, bytes]:
+    """The same for sums that are not at hand as bytes."""
+    return pack_columns(sums, _longs(len(sums)).pack(*sums), 0, _SUM_BYTES)
 
 
-def unpack_sums(packed: bytes, at: int, count: int, width: int) -> list[int]:
+def pack_columns(sums: tuple[int, ...], flat: bytes, at: int, stride: int) -> tuple[int, bytes]:
+    """Bytes a sum takes, and the sums byte by byte: first the highest of each, and so on.
+
+    `flat` holds the same sums in eight bytes each, from `at` on, `stride` bytes apart: slices of
+    it are much cheaper than arithmetic. Leading zero bytes are left out; where a sum is negative
+    (seldom) nothing is.
+    """
+    if not sums:
+        return 1, b""
+    width = _SUM_BYTES if min(sums) < 0 else (max(sums).bit_length() + 7) // 8 or 1
+    at += _SUM_BYTES - width
+    return width, b"".join([flat[place::stride] for place in range(at, at + width)])
+
+
+def unpack_sums(packed: bytes, at: int, count: int, width: int) -> tuple[int, ...]:
     """`count` sums; the next piece begins `count * width` bytes further."""
-    end = at + count * width
-    if end > len(packed):
+    if at + count * width > len(packed):
         raise SnapshotError("the sums are cut off")
-    return [
-        int.from_bytes(packed[place : place + width], "big", signed=True)
-        for place in range(at, end, width)
-    ]
+    if not count:
+        return ()
+    flat = bytearray(count * _SUM_BYTES)
+    for column in range(_SUM_BYTES - width, _SUM_BYTES):
+        flat[column::_SUM_BYTES] = packed[at : at + count]
+        at += count
+    return _longs(count).unpack(flat)
+
+
+def pack_signed(number: int) -> bytes:
+    """Any number; small ones take a byte."""
+    return pack_number(number << 1 if number >= 0 else ~number << 1 | 1)
+
+
+def unpack_signed(packed: bytes, at: int) -> tuple[int, int]:
+    """The number and where the next piece begins."""
+    number, at = unpack_number(packed, at)
+    return (~(number >> 1) if number & 1 else number >> 1), at
 
 
 @lru_cache(_MEMO)

@@ -10,17 +10,24 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from struct import Struct
 from struct import error as StructError
-from typing import Protocol
+from typing import Protocol, cast
 
 Fields = Sequence[bytes]
 """The values of a row in binary form, in the order asked for; NULL is not expected."""
 
-_INT = Struct(">i")
+_COLUMN = Struct(">Bi")  # kind, length
+_NEW_ROW = ord("N")
+_BINARY = ord("b")
+_NULL = ord("n")
 _SHORT = Struct(">h")
 _LONG = Struct(">q")
 _COMMIT = Struct(">xxqqq")  # kind, flags, position of the commit, of its end, time
 _KEEPALIVE = Struct(">xQ")  # of the replication protocol, between pgoutput's messages
-_ARRAY_HEAD = Struct(">iii")  # dimensions, has NULLs, element type
+ARRAY_ELEMENTS_AT = 24
+"""Where the first element of a one-dimensional array in binary form begins."""
+ARRAY_LONG_STRIDE = 12
+"""From one int8 of such an array to the next."""
+_ARRAY_HEAD = Struct(">iiii")  # dimensions, has NULLs, element type, elements
 
 
 class PgoutputError(ValueError):
@@ -61,10 +68,10 @@ class Decoder:
     def __init__(self, wanted: dict[str, tuple[str, ...]], sink: Sink) -> None:
         self._wanted = wanted
         self._sink = sink
-        self._tables: dict[bytes, tuple[str, tuple[int, ...]]] = {}
+        self._tables: dict[bytes, tuple[str, tuple[int, ...], bool]] = {}
         self._readers: dict[int, Callable[[bytes], None]] = {
-            ord("I"): self._insert,
-            ord("U"): self._update,
+            ord("I"): self._row,
+            ord("U"): self._row,
             ord("D"): self._delete,
             ord("B"): self._begin,
             ord("C"): self._commit,
@@ -107,31 +114,26 @@ class Decoder:
         missing = [column for column in wanted if column not in names]
         if missing:
             raise PgoutputError(f"table {name} has no column {', '.join(missing)}")
-        self._tables[message[1:5]] = (name, tuple(names.index(column) for column in wanted))
+        places = tuple(names.index(column) for column in wanted)
+        self._tables[message[1:5]] = (name, places, places == tuple(range(count)))
 
-    def _insert(self, message: bytes) -> None:
-        name, places = self._tables[message[1:5]]
-        values, _ = _values(message, 6)
-        self._sink.changed(name, _picked(name, values, places))
-
-    def _update(self, message: bytes) -> None:
-        name, places = self._tables[message[1:5]]
+    def _row(self, message: bytes) -> None:
+        name, places, as_wanted = self._tables[message[1:5]]
         at = 6
-        if message[5] != 0x4E:  # the old key stands before the new row: the key has changed
+        if message[5] != _NEW_ROW:  # the old key stands before it: the key has changed
             old, at = _values(message, 6)
             at += 1
-            values, _ = _values(message, at)
-            self._told_of_rename(name, old[places[0]], values[places[0]])
-        else:
-            values, _ = _values(message, at)
-        self._sink.changed(name, _picked(name, values, places))
-
-    def _told_of_rename(self, name: str, old: bytes | None, new: bytes | None) -> None:
-        if old is not None and old != new:
-            self._sink.deleted(name, old)
+            key = old[places[0]]
+            if key is not None:
+                self._sink.deleted(name, key)
+        values, _ = _values(message, at)
+        picked = values if as_wanted else [values[place] for place in places]
+        if None in picked:
+            raise PgoutputError(f"a NULL in {name}")
+        self._sink.changed(name, cast(Fields, picked))
 
     def _delete(self, message: bytes) -> None:
-        name, places = self._tables[message[1:5]]
+        name, places, _ = self._tables[message[1:5]]
         values, _ = _values(message, 6)
         key = values[places[0]]
         if key is None:
@@ -152,26 +154,17 @@ def _values(message: bytes, at: int) -> tuple[list[bytes | None], int]:
     at += 2
     values: list[bytes | None] = []
     for _ in range(count):
-        kind = message[at]
-        at += 1
-        if kind == 0x62:  # b: binary
-            (length,) = _INT.unpack_from(message, at)
-            at += 4
-            values.append(message[at : at + length])
-            at += length
-        elif kind == 0x6E:  # n: NULL, and for the unused columns of an old key
+        if message[at] == _BINARY:
+            _, length = _COLUMN.unpack_from(message, at)
+            at += 5 + length
+            values.append(message[at - length : at])
+        elif message[at] == _NULL:  # also the unused columns of an old key
+            at += 1
             values.append(None)
         else:
-            raise PgoutputError(f"column of kind {chr(kind)!r}; the lanes' columns must be PLAIN")
+            kind = chr(message[at])
+            raise PgoutputError(f"column of kind {kind!r}; the lanes' columns must be PLAIN")
     return values, at
-
-
-def _picked(name: str, values: list[bytes | None], places: tuple[int, ...]) -> Fields:
-    picked = [values[place] for place in places]
-    fields = [value for value in picked if value is not None]
-    if len(fields) != len(picked):
-        raise PgoutputError(f"a NULL in {name}")
-    return fields
 
 
 @lru_cache(256)
@@ -185,15 +178,16 @@ def read_array(value: bytes, code: str) -> tuple[int, ...]:
     Raises PgoutputError.
     """
     try:
-        dimensions, has_nulls, _ = _ARRAY_HEAD.unpack_from(value)
-        if not dimensions:
-            return ()
-        if dimensions != 1 or has_nulls:
-            raise PgoutputError("an array with NULLs or of several dimensions")
-        (count,) = _INT.unpack_from(value, 12)
-        return _array_reader(count, code).unpack(value)
+        dimensions, has_nulls, _, count = _ARRAY_HEAD.unpack_from(value)
+        if dimensions == 1 and not has_nulls:
+            return _array_reader(count, code).unpack(value)
     except StructError as error:
+        if value[:4] == b"\0\0\0\0":
+            return ()
         raise PgoutputError(f"not an array of {code!r}: {error}") from error
+    if not dimensions:
+        return ()
+    raise PgoutputError("an array with NULLs or of several dimensions")
 
 
 def read_long(value: bytes) -> int:

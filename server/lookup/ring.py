@@ -1,7 +1,9 @@
 """Which accounts workers of this host have just changed, told through shared memory.
 
-One lane per worker with a single writer each; the heads stand side by side in front, so that
-"has anything happened?" is one comparison of a few dozen bytes. The memory is an anonymous
+One lane per worker with a single writer each, and a few more, because a worker that is being
+replaced still writes while its successor begins. Who writes a lane holds a lock on it, which the
+kernel takes back when the process ends, however it ends. The heads stand side by side in front, so
+that "has anything happened?" is one comparison of a few dozen bytes. The memory is an anonymous
 mapping made before the fork: it has no name to be unlinked and no counter that two processes
 add to. An entry carries its own sequence number, written last: a reader that meets anything
 else than it expects (a wrap, a torn or not yet visible entry) reports an overrun. Behind the heads
@@ -10,11 +12,15 @@ stands, by lane, the highest WAL position told, for those who missed the entry.
 
 from __future__ import annotations
 
+import fcntl
 import mmap
+import tempfile
 from dataclasses import dataclass
 from struct import Struct
+from typing import IO
 
 SLOTS = 4096
+_SPARE_LANES = 2
 _SLOT_BYTES = 64
 _ENTRY = Struct("=QB47s")  # WAL position, length of the account, the account in UTF-8
 _SEQUENCE_WORD = _SLOT_BYTES // 8 - 1
@@ -41,21 +47,34 @@ Changes = list[tuple[str, int]] | Overrun
 class Ring:
     """The shared memory; made by the supervisor, inherited by its workers."""
 
-    def __init__(self, memory: mmap.mmap, workers: int, slots: int) -> None:
+    def __init__(self, memory: mmap.mmap, lanes: int, slots: int, locks: IO[bytes]) -> None:
         self.memory = memory
-        self.workers = workers
+        self.lanes = lanes
         self.slots = slots
-        self.heads_bytes = _line(workers)
+        self.heads_bytes = _heads_bytes(lanes)
         self.words = memoryview(memory).cast("Q")
+        self._locks = locks
 
     @classmethod
     def create(cls, workers: int, slots: int = SLOTS) -> Ring:
-        """Room for `workers` lanes of `slots` entries each."""
-        size = 2 * _line(workers) + workers * slots * _SLOT_BYTES
-        return cls(mmap.mmap(-1, size), workers, slots)
+        """Room for `workers` processes at a time; a lane holds `slots` entries."""
+        lanes = workers + _SPARE_LANES
+        size = 2 * _heads_bytes(lanes) + lanes * slots * _SLOT_BYTES
+        return cls(mmap.mmap(-1, size), lanes, slots, tempfile.TemporaryFile())
+
+    def take_lane(self, preferred: int) -> Lane:
+        """A lane that no other process writes, until this one ends. Raises OSError if none is."""
+        others = (index for index in range(self.lanes - 1, -1, -1) if index != preferred)
+        for index in (preferred, *others):
+            try:
+                fcntl.lockf(self._locks, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, index)
+            except (BlockingIOError, PermissionError):
+                continue
+            return self.lane(index)
+        raise OSError("more processes than lanes in the ring")
 
     def lane(self, index: int) -> Lane:
-        """The lane that only worker `index` may write; a successor goes on where it ended."""
+        """The lane `index`, which its writer goes on with where the last one ended."""
         return Lane(self, index)
 
     def reader(self) -> Reader:
@@ -65,7 +84,7 @@ class Ring:
     def pinned_until(self) -> int:
         """The highest WAL position that was ever told with an account; 0 = none."""
         first = self.heads_bytes // _WORD
-        return max(self.words[first : first + self.workers])
+        return max(self.words[first : first + self.lanes])
 
     def pin(self, lane: int, lsn: int) -> None:
         """Raise the lane's highest position."""
@@ -77,33 +96,33 @@ class Ring:
         return 2 * self.heads_bytes + (lane * self.slots + sequence % self.slots) * _SLOT_BYTES
 
 
-def _line(workers: int) -> int:
-    """Bytes for a word per worker, in whole cache lines."""
-    return -(-workers * _WORD // _LINE_BYTES) * _LINE_BYTES
+def _heads_bytes(lanes: int) -> int:
+    """Bytes for a word per lane, in whole cache lines."""
+    return -(-lanes * _WORD // _LINE_BYTES) * _LINE_BYTES
 
 
 class Lane:
     """The writing end of one worker."""
 
     def __init__(self, ring: Ring, index: int) -> None:
-        assert 0 <= index < ring.workers
+        assert 0 <= index < ring.lanes
         self._ring = ring
-        self._index = index
+        self.index = index
 
     def append(self, account: str, lsn: int) -> None:
         """Tell everybody that the account changed."""
         ring = self._ring
-        sequence = ring.words[self._index]
-        offset = ring.slot_offset(self._index, sequence)
+        sequence = ring.words[self.index]
+        offset = ring.slot_offset(self.index, sequence)
         name = account.encode()
         length = len(name) if len(name) <= _ACCOUNT_BYTES_MAX else _EVERYTHING
         if lsn:
-            ring.pin(self._index, lsn)
+            ring.pin(self.index, lsn)
         ring.words[offset // _WORD + _SEQUENCE_WORD] = 0
         _ENTRY.pack_into(ring.memory, offset, lsn, length, name)
         # Single words, native order: each store is one instruction, seen whole or not at all.
         ring.words[offset // _WORD + _SEQUENCE_WORD] = sequence + 1
-        ring.words[self._index] = sequence + 1
+        ring.words[self.index] = sequence + 1
 
 
 class Reader:
@@ -158,4 +177,4 @@ class Reader:
     def _restart(self) -> None:
         # Heads first: what is appended between here and the caller's forgetting is told again.
         self._seen = self._memory[: self._heads_bytes]
-        self._positions = list(memoryview(self._seen).cast("Q"))[: self._ring.workers]
+        self._positions = list(memoryview(self._seen).cast("Q"))[: self._ring.lanes]

@@ -4,10 +4,10 @@ epoch, billed version, paid version (u32 each), length of the billed half (u16),
 then the two halves. A version of 0 means that its half is missing; the halves never refer to each
 other, so that each can be replaced alone (server/lookup/merge.py does it inside Redis).
 
-- Billed half: a byte (state, width of a sum - 1 in bits 3..5), services, sums charged, holder,
-  address, then meter by meter to the end: number, service, bytes of the reading (0 = none), the
-  reading, its date.
-- Paid half: a byte (width of a sum - 1), services, sums paid, the advance.
+- Billed half: a byte (state, bytes of a sum - 1 in bits 3..5), services, sums charged, holder,
+  address, then meter by meter to the end: number, service, date of the last reading, bytes of
+  the reading (0 = none), the reading.
+- Paid half: a byte (bytes of a sum - 1), services, sums paid, the advance.
 """
 
 from __future__ import annotations
@@ -21,16 +21,17 @@ from server.accounts import ADVANCE, ADVANCE_NAME, AccountState, AccountView, Me
 from server.lookup.packing import (
     SnapshotError,
     pack_date,
+    pack_name,
     pack_number,
     pack_services,
-    pack_sums,
+    pack_signed,
     pack_text,
     unpack_date,
     unpack_number,
     unpack_services,
+    unpack_signed,
     unpack_sums,
     unpack_text,
-    width_of,
 )
 from server.money import Money
 
@@ -43,6 +44,7 @@ HEADER = Struct(">IIIH")
 _STATES = tuple(AccountState)
 _STATE_BYTES = {state.value.encode(): place for place, state in enumerate(_STATES)}
 _MISSING_HALF = b"\0\0\0\0"
+_LENGTHS = tuple(bytes((length,)) for length in range(16))
 
 
 class UnknownServiceError(SnapshotError):
@@ -70,51 +72,46 @@ def is_whole(value: bytes) -> bool:
     return len(value) > HEADER.size and value[4:8] != _MISSING_HALF and value[8:12] != _MISSING_HALF
 
 
+Sums = tuple[int, bytes]
+"""Sums packed by `pack_sums` or `pack_columns`."""
+
+
 def billed_half(
     state: bytes,
     holder: bytes,
     address: bytes,
     services: tuple[int, ...],
-    charged: tuple[int, ...],
+    charged: Sums,
     meters: bytes,
 ) -> bytes:
     """A row of ledger.account_billed; texts in UTF-8. Raises ValueError."""
-    width = width_of(charged)
     if state not in _STATE_BYTES:
         raise SnapshotError(f"state {state!r}")
-    return b"".join(
-        (
-            bytes((_STATE_BYTES[state] | (width - 1) << 3,)),
-            pack_services(services),
-            pack_sums(charged, width),
-            pack_text(holder),
-            pack_text(address),
-            *([_pack_meter(line) for line in meters.split(b"\n")] if meters else ()),
-        )
-    )
+    width, sums = charged
+    head = bytes((_STATE_BYTES[state] | (width - 1) << 3,))
+    pieces = [head, pack_services(services), sums, pack_text(holder), pack_text(address)]
+    if meters:
+        for line in meters.split(b"\n"):
+            number, service, reading, date = line.split(b"\t")
+            pieces += (pack_name(number), _pack_service_and_date(service, date))
+            if reading:
+                value = int(reading)
+                length = value.bit_length() // 8 + 1
+                pieces += (_LENGTHS[length], value.to_bytes(length, "big", signed=True))
+            else:
+                pieces.append(b"\0")
+    return b"".join(pieces)
 
 
-def _pack_meter(line: bytes) -> bytes:
-    number, service, reading, date = line.split(b"\t")
-    if reading:
-        value = int(reading)
-        width = value.bit_length() // 8 + 1
-        shown = bytes((width,)) + value.to_bytes(width, "big", signed=True)
-    else:
-        shown = b"\0"
-    return b"".join((pack_text(number), _pack_service(service), shown, pack_date(date)))
+@lru_cache(8192)
+def _pack_service_and_date(service: bytes, date: bytes) -> bytes:
+    return pack_number(int(service)) + pack_date(date)
 
 
-@lru_cache(1024)
-def _pack_service(service: bytes) -> bytes:
-    return pack_number(int(service))
-
-
-def paid_half(services: tuple[int, ...], paid: tuple[int, ...], advance: int) -> bytes:
+def paid_half(services: tuple[int, ...], paid: Sums, advance: int) -> bytes:
     """A row of ledger.account_paid."""
-    sums = (*paid, advance)
-    width = width_of(sums)
-    return b"".join((bytes((width - 1,)), pack_services(services), pack_sums(sums, width)))
+    width, sums = paid
+    return b"".join((_LENGTHS[width - 1], pack_services(services), sums, pack_signed(advance)))
 
 
 def decode(value: bytes, number: str, catalogue: Catalogue) -> AccountView | None:
@@ -139,9 +136,10 @@ def _view(
     charged = unpack_sums(billed, at, len(services), width)
     holder, at = unpack_text(billed, at + len(services) * width)
     address, at = unpack_text(billed, at)
+    width = (paid[0] & 7) + 1
     paid_services, paid_at = unpack_services(paid, 1)
-    received = unpack_sums(paid, paid_at, len(paid_services) + 1, paid[0] + 1)
-    advance = received.pop()
+    received = unpack_sums(paid, paid_at, len(paid_services), width)
+    advance, _ = unpack_signed(paid, paid_at + len(paid_services) * width)
     turnovers = _turnovers(services, charged, paid_services, received)
     return AccountView(
         account=number,
@@ -157,7 +155,10 @@ def _view(
 
 
 def _turnovers(
-    services: tuple[int, ...], charged: list[int], paid_services: tuple[int, ...], paid: list[int]
+    services: tuple[int, ...],
+    charged: tuple[int, ...],
+    paid_services: tuple[int, ...],
+    paid: tuple[int, ...],
 ) -> list[tuple[int, int]]:
     """Debt by service id, ascending; the advance is not yet spread."""
     if services == paid_services:
@@ -190,12 +191,13 @@ def _meters(billed: bytes, at: int, catalogue: Catalogue) -> tuple[Meter, ...]:
     while at < len(billed):
         number, at = unpack_text(billed, at)
         service, at = unpack_number(billed, at)
-        width = billed[at]
-        at += 1
-        (reading,) = unpack_sums(billed, at, 1, width) if width else (None,)
-        at += width
         date = unpack_date(billed[at : at + 2])
-        at += 2
+        end = at + 3 + billed[at + 2]
+        reading = billed[at + 3 : end]
+        if end > len(billed):
+            raise SnapshotError("a reading is cut off")
+        value = int.from_bytes(reading, "big", signed=True) if reading else None
         code, name, unit = catalogue[service]
-        meters.append(Meter(number, code, name, unit, reading, date))
+        meters.append(Meter(number, code, name, unit, value, date))
+        at = end
     return tuple(meters)

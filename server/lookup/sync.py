@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable
 
 import asyncpg
@@ -20,7 +21,10 @@ from server.lookup.verify import verify
 __all__ = ["rebuild", "run_sync", "verify"]
 
 _log = structlog.get_logger("sync")
+_READY_WITHIN_SECONDS = 3.0
 _RETRY_SECONDS = 0.3
+_RETRY_SECONDS_MAX = 2.0
+_QUICK_SECONDS = 10.0
 _BUSY_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
 _ORPHAN_LOOKS = 15
@@ -31,10 +35,13 @@ async def run_sync(
 ) -> None:
     """Lead, or wait to lead, until cancelled. `ready` is called once, when this process works.
 
-    That is when Redis is complete, or somebody else leads; lookups depend on neither.
+    That is when Redis is complete, or somebody else leads, or after three seconds: lookups depend
+    on nothing of that.
     """
     tell = _Once(ready)
+    asyncio.get_running_loop().call_later(_READY_WITHIN_SECONDS, tell)
     node = Node.from_url(redis_url)
+    pause = _Pause()
     while True:
         try:
             async with contextlib.aclosing(await Mirror.open(node)) as mirror:
@@ -44,21 +51,35 @@ async def run_sync(
                     tasks.create_task(_keep_leading(dsn, slot, pulse, tell))
         except* Exception as group:  # a supervisor: whatever it was, begin again
             _complain(group)
-        await asyncio.sleep(_RETRY_SECONDS)
+        await pause.rest()
 
 
 async def _keep_leading(dsn: str, slot: str, pulse: Pulse, tell: Callable[[], None]) -> None:
+    pause = _Pause()
     while pulse.mirror.is_open:
-        pause = _RETRY_SECONDS
         try:
             await lead(dsn, slot, pulse, tell)
         except* (SlotBusyError, OvertakenError):
             pulse.rest()
             tell()
-            pause = _BUSY_SECONDS
+            await asyncio.sleep(_BUSY_SECONDS)
         except* Exception as group:  # likewise
             _complain(group)
-        await asyncio.sleep(pause)
+        await pause.rest()
+
+
+class _Pause:
+    """Between attempts; longer when they fail quickly, so that a fault does not become a load."""
+
+    def __init__(self) -> None:
+        self._seconds = _RETRY_SECONDS
+        self._since = time.monotonic()
+
+    async def rest(self) -> None:
+        is_quick = time.monotonic() - self._since < _QUICK_SECONDS
+        self._seconds = min(self._seconds * 2, _RETRY_SECONDS_MAX) if is_quick else _RETRY_SECONDS
+        await asyncio.sleep(self._seconds)
+        self._since = time.monotonic()
 
 
 class _Once:

@@ -319,6 +319,21 @@ async def test_a_hung_redis_is_given_up_within_a_fraction_of_a_second(
         assert time.monotonic() - started < 5
 
 
+async def test_a_sync_silent_for_long_sends_checks_to_postgresql_first(
+    own_world: World, own_postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("server.lookup.accounts._SILENCE_MAX_SECONDS", 1.0)
+    async with own_world.near_caches() as (cache,):
+        async with own_world.syncing():
+            await trusted(cache)
+        await own_world.charge(ACCOUNT, 5)
+        await asyncio.sleep(1.1)
+        assert await kopecks_owed(cache, ACCOUNT) == 10005
+        # With PostgreSQL away nothing can be committed: Redis is as new as it gets.
+        await asyncio.to_thread(own_postgres.kill)
+        assert await kopecks_owed(cache, "1000002") == 10000
+
+
 async def test_with_postgresql_away_checks_go_on_and_unknown_things_are_tried_later(
     own_world: World, own_postgres: EmbeddedPostgres
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import signal
 from collections.abc import Callable
 from functools import partial
 
@@ -172,7 +173,43 @@ def _write(ring: Ring, lane: int, count: int) -> None:
             os.sched_yield()
 
 
-@pytest.mark.parametrize("index", [-1, 2])
+def test_a_lane_belongs_to_one_process_until_it_ends() -> None:
+    ring = Ring.create(1)
+    read, write = os.pipe()
+
+    def hold() -> None:
+        assert ring.take_lane(0).index == 0
+        os.write(write, b"x")
+        signal.pause()
+
+    holder = _fork(hold)
+    os.read(read, 1)
+    assert ring.take_lane(0).index != 0
+    os.kill(holder, signal.SIGKILL)
+    os.waitpid(holder, 0)
+    assert ring.take_lane(0).index == 0
+
+
+def test_more_processes_than_lanes_are_refused() -> None:
+    ring = Ring.create(1)
+    read, write = os.pipe()
+
+    def hold() -> None:
+        ring.take_lane(0)
+        os.write(write, b"x")
+        signal.pause()
+
+    holders = [_fork(hold) for _ in range(ring.lanes)]
+    for _ in holders:
+        os.read(read, 1)
+    with pytest.raises(OSError, match="lanes"):
+        ring.take_lane(0)
+    for holder in holders:
+        os.kill(holder, signal.SIGKILL)
+        os.waitpid(holder, 0)
+
+
+@pytest.mark.parametrize("index", [-1, 4])
 def test_a_lane_that_is_not_there_cannot_be_had(index: int) -> None:
     with pytest.raises(AssertionError):
         Ring.create(2).lane(index)

@@ -13,6 +13,7 @@ from server.lookup import sync
 from server.lookup.marks import SERVICES, read_services
 from server.lookup.packing import SnapshotError
 from server.lookup.snapshot import decode
+from tests.lookup.workers import SyncProcess
 from tests.lookup.world import FIRST, World, add_accounts, eventually
 
 ACCOUNT = str(FIRST)
@@ -136,6 +137,7 @@ async def test_a_flushed_redis_is_filled_again_under_a_new_epoch(world: World) -
 async def test_a_redis_flushed_during_the_copy_does_not_count_as_complete(world: World) -> None:
     await add_accounts(world.connection, 5000001, 30000)
     async with world.syncing():
+        await eventually(world.is_complete)
         before = await world.beat()
         assert before is not None
         await world.redis.delete("a:~complete")
@@ -201,6 +203,35 @@ async def test_two_syncs_share_the_work_and_one_takes_over(world: World) -> None
             return await charged(world) == 10010
 
         assert await eventually(shown) < 5
+
+
+async def test_a_killed_leader_is_succeeded_although_redis_is_ahead_of_the_slot(
+    world: World,
+) -> None:
+    """What Redis holds is confirmed once a second; a successor must not seem to be behind."""
+    process = SyncProcess(world.dsn, world.redis_url)
+    for _ in range(20):
+        await world.charge(ACCOUNT, 1)
+
+    async def shown() -> bool:
+        return await charged(world) == 10020
+
+    await eventually(shown)
+    before = await world.beat()
+    process.kill()
+    started = time.monotonic()
+    async with world.syncing():
+        await world.charge(ACCOUNT, 5)
+
+        async def shown_again() -> bool:
+            return await charged(world) == 10025
+
+        await eventually(shown_again)
+        assert time.monotonic() - started < 5
+        after = await world.beat()
+    assert before is not None
+    assert after is not None
+    assert after.epoch == before.epoch
 
 
 async def test_a_row_that_cannot_be_packed_stops_nobody_else(world: World) -> None:

@@ -164,8 +164,6 @@ class CaseDoor:
         kept = case.proposal
         if kept is None or not waits_for_second(case):
             raise _not_allowed(_NOTHING_PROPOSED)
-        if case.proposed_by == staff.login:
-            raise not_permitted(_ANOTHER)
         bucket = kept.get("bucket")
         decision = Decision(
             Action(str(kept["action"])),

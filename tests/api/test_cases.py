@@ -318,6 +318,24 @@ async def test_above_the_limit_a_controller_and_nobody_else_confirms(database_ds
         assert (status, body["error"]["code"]) == (409, "CONFLICT")
 
 
+async def test_nobody_confirms_their_own_decision_whatever_they_are_meanwhile(
+    database_dsn: str,
+) -> None:
+    async with (
+        opened(database_dsn, second_person_above=Money(100_000)) as office,
+        calling(office.url) as vera,
+    ):
+        await vera.upload(FAULTY, NAME, lenient=True)
+        _, waiting = await vera.resolve(await vera.case("NOT_RECORDED"), "post")
+        await office.pool.execute(
+            "update recon.staff set role = 'controller' where login = 'accountant'"
+        )
+        path = f"/mismatches/{waiting['mismatch_id']}/confirm"
+        status, body = await vera.post(path, {"version": waiting["version"]})
+        assert (status, body["error"]["code"]) == (403, "NOT_PERMITTED")
+        assert office.published == []
+
+
 async def test_a_controller_rejects_and_the_case_goes_back_to_work(database_dsn: str) -> None:
     async with (
         opened(database_dsn, second_person_above=Money(100_000)) as office,

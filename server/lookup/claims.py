@@ -37,8 +37,9 @@ class Claims:
         try:
             async with asyncio.timeout(_DATABASE_SECONDS):
                 status = await self._pool.execute(
-                    "insert into ledger.replay_key (key, expires_at) values ($1, $2)"
-                    " on conflict do nothing",
+                    "insert into ledger.replay_key as known (key, expires_at) values ($1, $2)"
+                    " on conflict (key) do update set expires_at = excluded.expires_at"
+                    " where known.expires_at <= now()",
                     key,
                     expires,
                 )

@@ -74,6 +74,15 @@ async def hear(feed: Feed, ear: Ear, commits: int) -> None:
                 decoder.read(message)
 
 
+async def hear_of(feed: Feed, ear: Ear, lsn: int) -> None:
+    """Ask until everything before the position has been told."""
+    decoder = Decoder(WANTED, ear)
+    while ear.alive_at < lsn:
+        feed.send_status()
+        for message in await feed.read():
+            decoder.read(message)
+
+
 async def make_slot(connection: asyncpg.Connection[asyncpg.Record]) -> None:
     await connection.execute("select pg_create_logical_replication_slot($1, 'pgoutput')", SLOT)
 
@@ -116,16 +125,10 @@ async def test_a_transaction_of_a_hundred_thousand_rows_is_read_whole(world: Wor
 async def test_an_idle_server_says_how_far_it_is_when_asked(world: World) -> None:
     await make_slot(world.connection)
     async with feeding(world.dsn) as (feed, ear):
-        await hear(feed, ear, 0)
-        decoder = Decoder(WANTED, ear)
         # What concerns no lane comes as a keepalive only.
         await world.connection.execute("create table public.nothing (x int)")
         lsn = await world.connection.fetchval("select pg_current_wal_insert_lsn() - '0/0'")
-        async with asyncio.timeout(10):
-            while ear.alive_at < int(lsn):
-                feed.send_status()
-                for message in await feed.read():
-                    decoder.read(message)
+        await asyncio.wait_for(hear_of(feed, ear, int(lsn)), 10)
 
 
 async def test_a_slot_has_one_reader(world: World) -> None:

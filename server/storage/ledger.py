@@ -4,42 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-from collections.abc import Callable, Coroutine, Sequence
-from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from collections.abc import Sequence
 
 import asyncpg
 
 from server.messages import Payment, Reading
-from server.payments.ports import Cancellation, MeterRecord, Order, OutcomeUnknown, Posted
+from server.payments.ports import Cancellation, MeterRecord, Order, Posted
 from server.storage.agents import Sealer, change_secret
 from server.storage.connection import Connection
+from server.storage.lost import lost_is_unknown
 from server.storage.posting import GroupCommit
 from server.storage.records import POSTED_COLUMNS, payment, posted
-
-P = ParamSpec("P")
-T = TypeVar("T")
-_ATTEMPTS = 5
-_LOST = (OSError, asyncio.TimeoutError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError,
-         asyncpg.OperatorInterventionError, asyncpg.InsufficientResourcesError)  # fmt: skip
-_RETRIABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
-
-
-def _careful(call: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
-    """Deadlocks are retried inside; a lost store becomes OutcomeUnknown."""
-
-    @wraps(call)
-    async def carefully(*args: P.args, **kwargs: P.kwargs) -> T:
-        for _ in range(_ATTEMPTS):
-            try:
-                return await call(*args, **kwargs)
-            except _RETRIABLE:
-                continue
-            except _LOST as error:
-                raise OutcomeUnknown(f"the store was lost: {error!r}") from error
-        raise OutcomeUnknown("the store is too busy")
-
-    return carefully
 
 
 class PostgresLedger:
@@ -73,11 +48,11 @@ class PostgresLedger:
         self._absorbing.add(task)
         task.add_done_callback(self._absorbing.discard)
 
-    @_careful
+    @lost_is_unknown
     async def _absorb(self, account: str) -> None:
         await self._pool.execute("call ledger.absorb_readings($1)", account)
 
-    @_careful
+    @lost_is_unknown
     async def recorded(self, agent: str, agent_payment_id: str) -> Posted | None:
         """The earlier payment under this key."""
         row = await self._pool.fetchrow(
@@ -87,7 +62,7 @@ class PostgresLedger:
         )
         return posted(row) if row else None
 
-    @_careful
+    @lost_is_unknown
     async def recorded_by_id(self, agent: str, payment_id: int) -> Posted | None:
         """The agent's payment with our number."""
         key = await self._pool.fetchval(
@@ -97,7 +72,7 @@ class PostgresLedger:
         )
         return await self.recorded(agent, key) if key is not None else None
 
-    @_careful
+    @lost_is_unknown
     async def cancel(self, cancellation: Cancellation) -> Posted:
         """Undo a credited payment."""
         row = await self._pool.fetchrow(
@@ -113,7 +88,7 @@ class PostgresLedger:
         assert row is not None
         return posted(row)
 
-    @_careful
+    @lost_is_unknown
     async def statement(
         self, agent: str, since: dt.datetime, until: dt.datetime
     ) -> tuple[Payment, ...]:
@@ -130,7 +105,7 @@ class PostgresLedger:
         )
         return tuple(payment(row) for row in rows)
 
-    @_careful
+    @lost_is_unknown
     async def meters(self, account: str) -> tuple[MeterRecord, ...]:
         """The account's meters in use, with the mean monthly use of the last twelve months."""
         rows = await self._pool.fetch(_METERS, account)
@@ -139,7 +114,7 @@ class PostgresLedger:
             for row in rows
         )
 
-    @_careful
+    @lost_is_unknown
     async def record_readings(
         self, agent: str, reading_id: str, account: str, readings: Sequence[Reading], on: dt.date
     ) -> None:
@@ -153,7 +128,7 @@ class PostgresLedger:
         )
         await self._absorb(account)
 
-    @_careful
+    @lost_is_unknown
     async def next_open_day(self, agent: str, day: dt.date) -> dt.date:
         """The first day at or after `day` that is not closed."""
         found: dt.date = await self._pool.fetchval(
@@ -165,7 +140,7 @@ class PostgresLedger:
         )
         return found
 
-    @_careful
+    @lost_is_unknown
     async def change_secret(self, agent: str, name: str, value: str) -> None:
         """Replace one secret; the old set stays valid until the next change."""
         await change_secret(self._pool, self._sealer, agent, name, value)

@@ -24,16 +24,26 @@ LOST = (
 )
 
 
+RETRIABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+"""Nothing happened, and the same call may succeed at once."""
+
+_ATTEMPTS = 5
+
+
 def lost_is_unknown(
     call: Callable[P, Coroutine[Any, Any, T]],
 ) -> Callable[P, Coroutine[Any, Any, T]]:
-    """A lost or overloaded store becomes OutcomeUnknown."""
+    """Deadlocks are retried inside; a lost or overloaded store becomes OutcomeUnknown."""
 
     @wraps(call)
     async def told(*args: P.args, **kwargs: P.kwargs) -> T:
-        try:
-            return await call(*args, **kwargs)
-        except LOST as error:
-            raise OutcomeUnknown(f"the store was lost: {error!r}") from error
+        for _ in range(_ATTEMPTS):
+            try:
+                return await call(*args, **kwargs)
+            except RETRIABLE:
+                continue
+            except LOST as error:
+                raise OutcomeUnknown(f"the store was lost: {error!r}") from error
+        raise OutcomeUnknown("the store is too busy")
 
     return told

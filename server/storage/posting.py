@@ -14,6 +14,7 @@ import asyncpg
 
 from server.payments.ports import Order, OutcomeUnknown, Posted, Result
 from server.storage.connection import Connection
+from server.storage.lost import LOST, RETRIABLE
 from server.storage.records import POSTED_COLUMNS, details, posted
 
 _BATCH_MAX = 512
@@ -25,19 +26,7 @@ _POST = (
     f"select {POSTED_COLUMNS} from ledger.post_payments($1, $2::text[], $3::text[], $4::text[],"
     " $5::bigint[], $6::timestamptz[], $7::date[], $8::text[], $9::jsonb[]) order by place"
 )
-_RETRIABLE = (
-    asyncpg.DeadlockDetectedError,
-    asyncpg.SerializationError,
-    asyncpg.LockNotAvailableError,
-)
-_LOST = (
-    OSError,
-    asyncio.TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-)
+_RETRIABLE = (*RETRIABLE, asyncpg.LockNotAvailableError)
 
 Waiting = tuple[Order, "asyncio.Future[Posted]"]
 
@@ -84,7 +73,7 @@ class GroupCommit:
     async def _flush(self, batch: list[Waiting]) -> None:
         try:
             results = await self._call([order for order, _ in batch], wait=False)
-        except _LOST as error:
+        except LOST as error:
             _fail(batch, OutcomeUnknown(f"the store was lost: {error!r}"))
         except asyncpg.PostgresError:
             for item in batch:
@@ -103,7 +92,7 @@ class GroupCommit:
                 (result,) = await self._call([order], wait=True)
             except _RETRIABLE:
                 continue
-            except _LOST as error:
+            except LOST as error:
                 _fail([item], OutcomeUnknown(f"the store was lost: {error!r}"))
                 return
             except asyncpg.PostgresError as error:

@@ -200,18 +200,13 @@ class NearCache:
             asker(Refused(Refusal.TRY_LATER, "too many lookups wait"))
         elif session is None or session.floor is None or number in self._pins:
             self._ask_database(number, asker)
-        elif self._silence_seconds(session) > _SILENCE_MAX_SECONDS:
+        elif session.silence_seconds() > _SILENCE_MAX_SECONDS:
             self._ask_database(number, self._or_redis(number, asker))
         else:
             self._fetches.join(number, asker)
 
     def _is_known_absent(self, number: str) -> bool:
         return time.monotonic() <= self._trusted_until and self._entries.get(number) == _ABSENT
-
-    def _silence_seconds(self, session: Session) -> float:
-        """Since the sync last moved or heard of PostgreSQL."""
-        heard = session.beat.silence_ms / 1000 if session.beat else 0.0
-        return time.monotonic() - (session.beat_at or session.opened_at) + heard
 
     def _or_redis(self, number: str, asker: Asker) -> Asker:
         """PostgreSQL is away: nothing can be committed either, so Redis is as new as it gets."""
@@ -345,7 +340,7 @@ class NearCache:
         session = self._keeper.session
         if session is None or session.beat is None:
             return None
-        silence = self._silence_seconds(session)
+        silence = session.silence_seconds()
         return max(session.beat.lag_ms / 1000, silence if silence > _SILENCE_SHOWN_SECONDS else 0.0)
 
     def counters(self) -> dict[str, int]:

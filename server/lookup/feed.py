@@ -121,6 +121,10 @@ class Feed:
         status = _STATUS.pack(b"r", lsn, lsn, lsn, postgres_now(), 1)
         self._wire.send(b"d", status)
 
+    def abort(self) -> None:
+        """Give up on the connection: `read` raises."""
+        self._wire.writer.transport.abort()
+
     async def close(self) -> None:
         """Leave politely, so that the slot is free at once."""
         with contextlib.suppress(OSError, TimeoutError):

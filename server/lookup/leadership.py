@@ -33,6 +33,7 @@ from server.lookup.slot import (
 
 _log = structlog.get_logger("sync")
 _SERVICES_SECONDS = 30.0
+_SILENCE_MAX_SECONDS = 60.0
 
 
 class OvertakenError(ConnectionError):
@@ -87,7 +88,7 @@ class Leadership:
         """Work until something fails. Raises OSError, asyncpg errors, in a group."""
         await self._take_over(await position(self._connection, self._slot))
         self._pulse.watch = self._watch
-        self._pulse.tick = self._feed.send_status
+        self._pulse.tick = self._tick
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
             tasks.create_task(self._keep_complete())
@@ -161,6 +162,11 @@ class Leadership:
             self._pulse.beat = replace(beat, lsn=max(lsn, beat.lsn), lag_ms=lag // 1000)
 
         noted.add_done_callback(confirm)
+
+    def _tick(self) -> None:
+        self._feed.send_status()
+        if time.monotonic() - self._feed.heard_at > _SILENCE_MAX_SECONDS:
+            self._feed.abort()  # it was asked every second; its host may be gone
 
     def _watch(self, complete: Complete | None) -> None:
         """The marker must stand as long as we believe that Redis is complete."""

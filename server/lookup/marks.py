@@ -45,21 +45,20 @@ class Beat:
     """How long after its commit the last transaction was applied; 0 = nothing waits."""
     services: str
     """Changes when the catalogue of services does."""
-    count: int
+    at_ms: int
+    """Wall clock; no two beats have the same."""
 
     def __bytes__(self) -> bytes:
         return (
             f"{self.epoch} {lsn_text(self.lsn)} {self.run_id} {self.silence_ms} {self.lag_ms}"
-            f" {self.services} {self.count}"
+            f" {self.services} {self.at_ms}"
         ).encode()
 
     @classmethod
     def parse(cls, text: bytes) -> Beat:
         """Raises ValueError."""
-        epoch, lsn, run_id, silence, lag, services, count = text.decode().split(" ")
-        return cls(
-            int(epoch), lsn_number(lsn), run_id, int(silence), int(lag), services, int(count)
-        )
+        epoch, lsn, run_id, silence, lag, services, at = text.decode().split(" ")
+        return cls(int(epoch), lsn_number(lsn), run_id, int(silence), int(lag), services, int(at))
 
 
 @dataclass(frozen=True, slots=True)

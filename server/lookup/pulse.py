@@ -11,6 +11,7 @@ from server.lookup.marks import Beat, Complete
 from server.lookup.mirror import Mirror
 
 BEAT_SECONDS = 0.1
+_ANSWER_SECONDS = 3.0
 
 
 class Pulse:
@@ -18,7 +19,7 @@ class Pulse:
 
     def __init__(self, mirror: Mirror) -> None:
         self.mirror = mirror
-        self.beat = Beat(0, 0, mirror.run_id, 0, 0, "-", time.time_ns())
+        self.beat = Beat(0, 0, mirror.run_id, 0, 0, "-", 0)
         self.heard_at = time.monotonic()
         """When PostgreSQL last said anything."""
         self.watch: Callable[[Complete | None], None] = _ignore
@@ -44,7 +45,7 @@ class Pulse:
         self.tick = _nothing
 
     async def keep(self) -> None:
-        """Until Redis is lost. Raises OSError."""
+        """Until Redis is lost. Raises OSError, TimeoutError."""
         while True:
             if self._is_beating:
                 await self.once()
@@ -54,10 +55,12 @@ class Pulse:
             await asyncio.sleep(BEAT_SECONDS)
 
     async def once(self) -> None:
-        """One beat. Raises OSError."""
+        """One beat. Raises OSError, TimeoutError."""
         silence = time.monotonic() - self.heard_at
-        self.beat = replace(self.beat, silence_ms=int(silence * 1000), count=self.beat.count + 1)
-        accepted, complete = await self.mirror.beat(self.beat)
+        now = max(time.time_ns() // 1_000_000, self.beat.at_ms + 1)
+        self.beat = replace(self.beat, silence_ms=int(silence * 1000), at_ms=now)
+        async with asyncio.timeout(_ANSWER_SECONDS):  # else Redis hangs, or its host is gone
+            accepted, complete = await self.mirror.beat(self.beat)
         if accepted:
             self.watch(complete)
         else:

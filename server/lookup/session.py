@@ -49,11 +49,9 @@ class Session:
         self._owner = owner
         self._link: Link | None = None
         self._run_id = ""
-        self.opened_at = time.monotonic()
+        self._silent_since = time.monotonic()
         self.closed = asyncio.Event()
         self.beat: Beat | None = None
-        self.beat_at = 0.0
-        """When the beat last changed (monotonic); 0 = not in this session."""
         self.floor: bytes | None = None
         """The lowest epoch to be believed, as it stands in a snapshot; None = none."""
         self.is_complete = False
@@ -71,6 +69,7 @@ class Session:
                 await link.call("SCRIPT", "LOAD", script)
             await link.call("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", ACCOUNT)
             session._marked(await link.ask(_ASK_MARKS), 0.0)
+            session._look_back()
         except BaseException:
             link.abort()
             raise
@@ -81,6 +80,16 @@ class Session:
         """The connection."""
         assert self._link is not None
         return self._link
+
+    def _look_back(self) -> None:
+        """The sync may have been silent long before this session."""
+        if self.beat is not None:
+            self._silent_since -= max(time.time() - self.beat.at_ms / 1000, 0.0)
+
+    def silence_seconds(self) -> float:
+        """Since the sync last moved or heard of PostgreSQL."""
+        heard = self.beat.silence_ms / 1000 if self.beat else 0.0
+        return time.monotonic() - self._silent_since + heard
 
     def read(self, numbers: Sequence[str], answer: Callable[[Reply], None]) -> None:
         """Ask for snapshots; the reply is a list of bytes or None, or an exception as a value."""
@@ -130,8 +139,7 @@ class Session:
             and (complete.epoch, complete.run_id) == (beat.epoch, beat.run_id)
         )
         if beat is not None and is_ours and pushed_at and beat != self.beat:
-            self.beat_at = pushed_at
-            self.beat = beat
+            self._silent_since = pushed_at
             self._owner.beaten(beat, pushed_at + BEAT_WITHIN_SECONDS)
         self.beat = beat
 

@@ -329,6 +329,8 @@ async def test_a_sync_silent_for_long_sends_checks_to_postgresql_first(
         await own_world.charge(ACCOUNT, 5)
         await asyncio.sleep(1.1)
         assert await kopecks_owed(cache, ACCOUNT) == 10005
+        async with own_world.near_caches() as (later,):
+            assert await kopecks_owed(later, ACCOUNT) == 10005, "the silence began before it"
         # With PostgreSQL away nothing can be committed: Redis is as new as it gets.
         await asyncio.to_thread(own_postgres.kill)
         assert await kopecks_owed(cache, "1000002") == 10000

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import time
+from dataclasses import replace
 
 import asyncpg
 import pytest
 
 from server.embedded import EmbeddedPostgres, EmbeddedValkey
 from server.lookup import sync
-from server.lookup.marks import SERVICES, read_services
+from server.lookup.leadership import why_rebuild
+from server.lookup.marks import SERVICES, Applied, Complete, read_services
+from server.lookup.mirror import Marks
 from server.lookup.packing import SnapshotError
+from server.lookup.slot import Position
 from server.lookup.snapshot import decode
 from tests.lookup.workers import SyncProcess
 from tests.lookup.world import FIRST, World, add_accounts, eventually
@@ -171,6 +177,91 @@ async def test_a_lost_slot_is_made_again_and_everything_copied(world: World) -> 
         assert await charged(world) == 10005
 
 
+async def test_an_epoch_that_went_back_with_a_restored_database_is_overtaken(
+    world: World,
+) -> None:
+    async with world.syncing():
+        await sync.rebuild(world.dsn, world.redis_url)
+        await sync.rebuild(world.dsn, world.redis_url)
+    before = await world.beat()
+    await world.connection.execute("update ledger.epoch set epoch = 1")
+    await world.connection.execute(
+        "update ledger.account_billed set version = 1, charged = '{5}' where account = $1", ACCOUNT
+    )
+    async with world.syncing():
+        await eventually(world.is_complete)
+        after = await world.beat()
+        assert before is not None
+        assert after is not None
+        assert after.epoch > before.epoch
+        assert await charged(world) == 5
+        assert await world.is_equal()
+
+
+async def test_a_slot_that_postgresql_gave_up_is_made_again(own_world: World) -> None:
+    async with own_world.syncing():
+        pass
+    await own_world.connection.execute("alter system set max_slot_wal_keep_size = '1MB'")
+    await own_world.connection.execute("select pg_reload_conf()")
+    for _ in range(5):
+        await own_world.connection.execute("select pg_switch_wal()")
+        await own_world.charge(ACCOUNT, 1)
+    await own_world.connection.execute("checkpoint")
+    async with own_world.syncing():
+        await eventually(own_world.is_complete)
+        assert await charged(own_world) == 10005
+        await own_world.charge(ACCOUNT, 1)
+
+        async def followed() -> bool:
+            return await charged(own_world) == 10006
+
+        await eventually(followed)
+
+
+async def test_a_redis_that_hangs_is_left_and_found_again(
+    own_world: World, own_valkey: EmbeddedValkey
+) -> None:
+    async with own_world.syncing():
+        pid = int((await own_world.redis.info("server"))["process_id"])
+        os.kill(pid, signal.SIGSTOP)
+        await own_world.charge(ACCOUNT, 5)
+        await asyncio.sleep(4)
+        os.kill(pid, signal.SIGCONT)
+
+        async def shown() -> bool:
+            return await charged(own_world) == 10005
+
+        assert await eventually(shown) < 5
+
+
+APPLIED = Applied(5, 1000, "run", "system/1")
+COMPLETE = Complete(5, "run", "slot")
+POSITION = Position(confirmed_lsn=900, current_lsn=1100, system="system/1", epoch=5)
+
+
+@pytest.mark.parametrize(
+    ("marks", "position", "reason"),
+    [
+        (Marks(None, COMPLETE, APPLIED), POSITION, ""),
+        (Marks(None, None, APPLIED), POSITION, "does not say"),
+        (Marks(None, COMPLETE, None), POSITION, "does not say"),
+        (Marks(None, COMPLETE, replace(APPLIED, run_id="other")), POSITION, "restarted"),
+        (Marks(None, replace(COMPLETE, run_id="other"), APPLIED), POSITION, "another epoch"),
+        (Marks(None, replace(COMPLETE, slot="other"), APPLIED), POSITION, "another epoch"),
+        (Marks(None, COMPLETE, APPLIED), replace(POSITION, epoch=6), "another epoch"),
+        (Marks(None, COMPLETE, APPLIED), replace(POSITION, system="system/2"), "timeline"),
+        (Marks(None, COMPLETE, APPLIED), replace(POSITION, confirmed_lsn=1001), "behind the slot"),
+        (Marks(None, COMPLETE, APPLIED), replace(POSITION, current_lsn=999), "ahead of PostgreSQL"),
+    ],
+)
+def test_redis_is_gone_on_with_only_if_nothing_can_have_been_missed(
+    marks: Marks, position: Position, reason: str
+) -> None:
+    said = why_rebuild(marks, position, replace(COMPLETE, epoch=position.epoch))
+    assert reason in said
+    assert bool(said) == bool(reason)
+
+
 async def test_rebuild_is_done_by_the_running_sync(world: World) -> None:
     async with world.syncing():
         await world.redis.set(f"a:{ACCOUNT}", "junk")
@@ -284,7 +375,7 @@ async def test_a_restarted_postgresql_is_followed_again_within_five_seconds(
         later = await own_world.beat()
         assert while_away is not None
         assert later is not None
-        assert later.count > while_away.count, "the beat goes on while PostgreSQL is away"
+        assert later.at_ms > while_away.at_ms, "the beat goes on while PostgreSQL is away"
         own_postgres.start()
         connection = await asyncpg.connect(own_world.dsn)
         await connection.execute(

@@ -8,7 +8,6 @@ from itertools import islice
 
 import asyncpg
 
-from server.lookup.packing import pack_sums
 from server.lookup.snapshot import Catalogue, billed_half, join, paid_half
 from server.refusals import Refusal, Refused
 
@@ -130,10 +129,10 @@ def _snapshot(row: asyncpg.Record) -> Found | Refused:
             row["holder"].encode(),
             row["address"].encode(),
             tuple(row["services"]),
-            pack_sums(tuple(row["charged"])),
+            tuple(row["charged"]),
             row["meters"].encode(),
         )
-        paid = paid_half(tuple(row["paid_services"]), pack_sums(tuple(row["paid"])), row["advance"])
+        paid = paid_half(tuple(row["paid_services"]), tuple(row["paid"]), row["advance"])
     except ValueError as error:
         return Refused(Refusal.TRY_LATER, f"account {row['account']} cannot be packed: {error}")
     return join(0, row["billed_version"], billed, row["paid_version"], paid)

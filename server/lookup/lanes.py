@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from functools import lru_cache
 
-from server.lookup.packing import pack_columns
-from server.lookup.pgoutput import (
-    ARRAY_ELEMENTS_AT,
-    ARRAY_LONG_STRIDE,
-    Fields,
-    read_array,
-    read_long,
-)
-from server.lookup.snapshot import Sums, billed_half, paid_half
+from server.lookup.pgoutput import Fields, read_array, read_long
+from server.lookup.snapshot import billed_half, paid_half
 
 BILLED = "ledger.account_billed"
 PAID = "ledger.account_paid"
@@ -29,20 +22,17 @@ def service_ids(array: bytes) -> tuple[int, ...]:
     return read_array(array, "h")
 
 
-def sums(array: bytes) -> Sums:
-    """A bigint[] in binary form, packed without unpacking it into numbers and back."""
-    return pack_columns(read_array(array, "q"), array, ARRAY_ELEMENTS_AT, ARRAY_LONG_STRIDE)
-
-
 def billed_from(fields: Fields) -> tuple[int, bytes]:
     """Version and half from the columns after the account, in binary form. Raises ValueError."""
     version, state, holder, address, services, charged, meters = fields
-    half = billed_half(state, holder, address, service_ids(services), sums(charged), meters)
+    half = billed_half(
+        state, holder, address, service_ids(services), read_array(charged, "q"), meters
+    )
     return int.from_bytes(version, "big"), half
 
 
 def paid_from(fields: Fields) -> tuple[int, bytes]:
     """The same for ledger.account_paid."""
     version, services, paid, advance = fields
-    half = paid_half(service_ids(services), sums(paid), read_long(advance))
+    half = paid_half(service_ids(services), read_array(paid, "q"), read_long(advance))
     return int.from_bytes(version, "big"), half

@@ -234,6 +234,7 @@ def why_rebuild(marks: Marks, at: Position, wanted: Complete) -> str:
         return "Redis does not say how far it is"
     checks = (
         (applied.run_id != wanted.run_id, "Redis was restarted"),
+        (marks.complete.format != wanted.format, "Redis holds another format"),
         (marks.complete != wanted, "Redis holds another epoch"),
         (applied.system != at.system, "another PostgreSQL, or another timeline"),
         (applied.lsn < at.confirmed_lsn, "Redis is behind the slot"),

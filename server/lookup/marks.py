@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
-from server.lookup.snapshot import Catalogue
+from server.lookup.snapshot import FORMAT, Catalogue
 
 ACCOUNT = b"a:"
 BEAT = b"a:~beat"
@@ -68,15 +68,17 @@ class Complete:
     epoch: int
     run_id: str
     slot: str
+    format: int = FORMAT
+    """Of the snapshots."""
 
     def __bytes__(self) -> bytes:
-        return f"{self.epoch} {self.run_id} {self.slot}".encode()
+        return f"{self.epoch} {self.run_id} {self.slot} {self.format}".encode()
 
     @classmethod
     def parse(cls, text: bytes) -> Complete:
         """Raises ValueError."""
-        epoch, run_id, slot = text.decode().split(" ")
-        return cls(int(epoch), run_id, slot)
+        epoch, run_id, slot, snapshot_format = text.decode().split(" ")
+        return cls(int(epoch), run_id, slot, int(snapshot_format))
 
 
 @dataclass(frozen=True, slots=True)

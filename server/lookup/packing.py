@@ -11,6 +11,7 @@ import re
 from functools import lru_cache
 from itertools import pairwise
 from struct import Struct
+from struct import error as StructError
 
 _MEMO = 1 << 15
 _TEXTS_MEMO = 1 << 17  # houses and masked names repeat: most accounts meet only known texts
@@ -27,12 +28,13 @@ _PHRASES = (
 )
 _PHRASE_BYTES = tuple((phrase, chr(1 + place)) for place, phrase in enumerate(_PHRASES))
 _CONTROL = frozenset(range(32))
-_SUM_BYTES = 8
 _BITMAP = 0x80
 _BITMAP_IDS_MAX = 64
 _PLAIN_NAME = re.compile(rb"[!-~]{1,60}")
 _LENGTHS = tuple(bytes((length << 1,)) for length in range(61))
 _TWO_BYTES = Struct(">H")
+_NARROW = tuple(Struct(f">{count}I") for count in range(64))
+_WIDE = tuple(Struct(f">{count}q") for count in range(64))
 _DAYS_EPOCH = dt.date(1970, 1, 1).toordinal()
 _DAYS_MAX = 0xFFFF
 
@@ -144,41 +146,22 @@ def _read_services(packed: bytes) -> tuple[int, ...]:
     return tuple(id_ for (id_,) in _TWO_BYTES.iter_unpack(packed[1:]))
 
 
-@lru_cache(256)
-def _longs(count: int) -> Struct:
-    return Struct(f">{count}q")
+def pack_sums(sums: tuple[int, ...]) -> tuple[bool, bytes]:
+    """Whether they needed eight bytes each (negative, or above 42 million roubles), else four."""
+    try:
+        return False, _structs(_NARROW, len(sums)).pack(*sums)
+    except StructError:
+        return True, _structs(_WIDE, len(sums)).pack(*sums)
 
 
-def pack_sums(sums: tuple[int, ...]) -> tuple[int, bytes]:
-    """The same for sums that are not at hand as bytes."""
-    return pack_columns(sums, _longs(len(sums)).pack(*sums), 0, _SUM_BYTES)
+def unpack_sums(packed: bytes, at: int, count: int, are_wide: bool) -> tuple[tuple[int, ...], int]:
+    """`count` sums and where the next piece begins. Raises struct.error."""
+    layout = _structs(_WIDE if are_wide else _NARROW, count)
+    return layout.unpack_from(packed, at), at + layout.size
 
 
-def pack_columns(sums: tuple[int, ...], flat: bytes, at: int, stride: int) -> tuple[int, bytes]:
-    """Bytes a sum takes, and the sums byte by byte: first the highest of each, and so on.
-
-    `flat` holds the same sums in eight bytes each, from `at` on, `stride` bytes apart: slices of
-    it are much cheaper than arithmetic. Leading zero bytes are left out; where a sum is negative
-    (seldom) nothing is.
-    """
-    if not sums:
-        return 1, b""
-    width = _SUM_BYTES if min(sums) < 0 else (max(sums).bit_length() + 7) // 8 or 1
-    at += _SUM_BYTES - width
-    return width, b"".join([flat[place::stride] for place in range(at, at + width)])
-
-
-def unpack_sums(packed: bytes, at: int, count: int, width: int) -> tuple[int, ...]:
-    """`count` sums; the next piece begins `count * width` bytes further."""
-    if at + count * width > len(packed):
-        raise SnapshotError("the sums are cut off")
-    if not count:
-        return ()
-    flat = bytearray(count * _SUM_BYTES)
-    for column in range(_SUM_BYTES - width, _SUM_BYTES):
-        flat[column::_SUM_BYTES] = packed[at : at + count]
-        at += count
-    return _longs(count).unpack(flat)
+def _structs(known: tuple[Struct, ...], count: int) -> Struct:
+    return known[count] if count < len(known) else Struct(f">{count}{known[1].format[-1]}")
 
 
 def pack_signed(number: int) -> bytes:

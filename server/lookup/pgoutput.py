@@ -23,10 +23,6 @@ _SHORT = Struct(">h")
 _LONG = Struct(">q")
 _COMMIT = Struct(">xxqqq")  # kind, flags, position of the commit, of its end, time
 _KEEPALIVE = Struct(">xQ")  # of the replication protocol, between pgoutput's messages
-ARRAY_ELEMENTS_AT = 24
-"""Where the first element of a one-dimensional array in binary form begins."""
-ARRAY_LONG_STRIDE = 12
-"""From one int8 of such an array to the next."""
 _ARRAY_HEAD = Struct(">iiii")  # dimensions, has NULLs, element type, elements
 
 

@@ -10,7 +10,6 @@ import structlog
 from server.lookup import merge
 from server.lookup.link import Link, LinkLostError, RedisRefusedError, packed
 from server.lookup.marks import ACCOUNT
-from server.lookup.packing import pack_sums
 from server.lookup.snapshot import join, paid_half
 from server.payments.ports import PaidLane
 
@@ -25,7 +24,7 @@ async def write_through(link: Link | None, lanes: Sequence[PaidLane]) -> set[str
         return accounts
     values: dict[bytes, bytes] = {}
     for lane in sorted(lanes, key=lambda each: (each.epoch, each.version)):
-        half = paid_half(lane.services, pack_sums(lane.paid), lane.advance)
+        half = paid_half(lane.services, lane.paid, lane.advance)
         values[ACCOUNT + lane.account.encode()] = join(lane.epoch, 0, b"", lane.version, half)
     try:
         async with asyncio.timeout(_DEADLINE_SECONDS):

@@ -131,18 +131,18 @@ class Reader:
     def __init__(self, ring: Ring) -> None:
         self._ring = ring
         self._memory = ring.memory
-        self._heads_bytes = ring.heads_bytes
+        self._heads = slice(0, ring.heads_bytes)
         self._seen = b""
         self._positions: list[int] = []
         self._restart()
 
     def changed(self) -> bool:
         """Whether anything was appended since the last `drain`. The hot path."""
-        return self._memory[: self._heads_bytes] != self._seen
+        return self._memory[self._heads] != self._seen
 
     def drain(self) -> Changes:
         """What was appended since; after an Overrun it starts anew from now."""
-        seen = self._memory[: self._heads_bytes]
+        seen = self._memory[self._heads]
         heads = memoryview(seen).cast("Q")
         changes: list[tuple[str, int]] = []
         for lane, position in enumerate(self._positions):
@@ -176,5 +176,5 @@ class Reader:
 
     def _restart(self) -> None:
         # Heads first: what is appended between here and the caller's forgetting is told again.
-        self._seen = self._memory[: self._heads_bytes]
+        self._seen = self._memory[self._heads]
         self._positions = list(memoryview(self._seen).cast("Q"))[: self._ring.lanes]

@@ -4,16 +4,20 @@ epoch, billed version, paid version (u32 each), length of the billed half (u16),
 then the two halves. A version of 0 means that its half is missing; the halves never refer to each
 other, so that each can be replaced alone (server/lookup/merge.py does it inside Redis).
 
-- Billed half: a byte (state, bytes of a sum - 1 in bits 3..5), services, sums charged, holder,
+Each half begins with a byte: bits 0..2 the state of the account (billed half only), bit 3 whether
+sums take eight bytes, bits 4..7 the format, so that no version of this module misreads another's.
+
+- Billed half: services, sums charged, holder,
   address, then meter by meter to the end: number, service, date of the last reading, bytes of
   the reading (0 = none), the reading.
-- Paid half: a byte (bytes of a sum - 1), services, sums paid, the advance.
+- Paid half: services, sums paid, the advance.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
+from operator import sub
 from struct import Struct
 from struct import error as StructError
 
@@ -25,6 +29,7 @@ from server.lookup.packing import (
     pack_number,
     pack_services,
     pack_signed,
+    pack_sums,
     pack_text,
     unpack_date,
     unpack_number,
@@ -38,13 +43,18 @@ from server.money import Money
 Catalogue = Mapping[int, tuple[str, str, str]]
 """Service id to code, name and unit."""
 
+FORMAT = 1
+"""Raise it (up to 15) with every change of what the halves hold: Redis is then filled anew."""
+
 HEADER = Struct(">IIIH")
 """Epoch, billed version, paid version, length of the billed half."""
 
 _STATES = tuple(AccountState)
 _STATE_BYTES = {state.value.encode(): place for place, state in enumerate(_STATES)}
 _MISSING_HALF = b"\0\0\0\0"
-_LENGTHS = tuple(bytes((length,)) for length in range(16))
+_BYTES = tuple(bytes((byte,)) for byte in range(16))
+_HEADS = tuple(bytes((FORMAT << 4 | low,)) for low in range(16))
+_WIDE = 1 << 3
 
 
 class UnknownServiceError(SnapshotError):
@@ -72,23 +82,19 @@ def is_whole(value: bytes) -> bool:
     return len(value) > HEADER.size and value[4:8] != _MISSING_HALF and value[8:12] != _MISSING_HALF
 
 
-Sums = tuple[int, bytes]
-"""Sums packed by `pack_sums` or `pack_columns`."""
-
-
 def billed_half(
     state: bytes,
     holder: bytes,
     address: bytes,
     services: tuple[int, ...],
-    charged: Sums,
+    charged: tuple[int, ...],
     meters: bytes,
 ) -> bytes:
     """A row of ledger.account_billed; texts in UTF-8. Raises ValueError."""
     if state not in _STATE_BYTES:
         raise SnapshotError(f"state {state!r}")
-    width, sums = charged
-    head = bytes((_STATE_BYTES[state] | (width - 1) << 3,))
+    are_wide, sums = pack_sums(charged)
+    head = _HEADS[_STATE_BYTES[state] | are_wide << 3]
     pieces = [head, pack_services(services), sums, pack_text(holder), pack_text(address)]
     if meters:
         for line in meters.split(b"\n"):
@@ -97,7 +103,7 @@ def billed_half(
             if reading:
                 value = int(reading)
                 length = value.bit_length() // 8 + 1
-                pieces += (_LENGTHS[length], value.to_bytes(length, "big", signed=True))
+                pieces += (_BYTES[length], value.to_bytes(length, "big", signed=True))
             else:
                 pieces.append(b"\0")
     return b"".join(pieces)
@@ -108,10 +114,10 @@ def _pack_service_and_date(service: bytes, date: bytes) -> bytes:
     return pack_number(int(service)) + pack_date(date)
 
 
-def paid_half(services: tuple[int, ...], paid: Sums, advance: int) -> bytes:
+def paid_half(services: tuple[int, ...], paid: tuple[int, ...], advance: int) -> bytes:
     """A row of ledger.account_paid."""
-    width, sums = paid
-    return b"".join((_LENGTHS[width - 1], pack_services(services), sums, pack_signed(advance)))
+    are_wide, sums = pack_sums(paid)
+    return b"".join((_HEADS[are_wide << 3], pack_services(services), sums, pack_signed(advance)))
 
 
 def decode(value: bytes, number: str, catalogue: Catalogue) -> AccountView | None:
@@ -131,16 +137,15 @@ def _view(
     number: str, version: int, billed: bytes, paid: bytes, catalogue: Catalogue
 ) -> AccountView:
     head = billed[0]
-    width = (head >> 3 & 7) + 1
+    if head >> 4 != FORMAT or paid[0] >> 4 != FORMAT:
+        raise SnapshotError("a snapshot of another version")
     services, at = unpack_services(billed, 1)
-    charged = unpack_sums(billed, at, len(services), width)
-    holder, at = unpack_text(billed, at + len(services) * width)
+    charged, at = unpack_sums(billed, at, len(services), bool(head & _WIDE))
+    holder, at = unpack_text(billed, at)
     address, at = unpack_text(billed, at)
-    width = (paid[0] & 7) + 1
-    paid_services, paid_at = unpack_services(paid, 1)
-    received = unpack_sums(paid, paid_at, len(paid_services), width)
-    advance, _ = unpack_signed(paid, paid_at + len(paid_services) * width)
-    turnovers = _turnovers(services, charged, paid_services, received)
+    paid_services, at_paid = unpack_services(paid, 1)
+    received, at_paid = unpack_sums(paid, at_paid, len(paid_services), bool(paid[0] & _WIDE))
+    advance, _ = unpack_signed(paid, at_paid)
     return AccountView(
         account=number,
         state=_STATES[head & 7],
@@ -149,7 +154,7 @@ def _view(
         charged=Money(sum(charged)),
         paid=Money(sum(received) + advance),
         version=version,
-        services=_debts(turnovers, advance, catalogue),
+        services=_debts(_turnovers(services, charged, paid_services, received), advance, catalogue),
         meters=_meters(billed, at, catalogue) if at < len(billed) else (),
     )
 
@@ -159,10 +164,10 @@ def _turnovers(
     charged: tuple[int, ...],
     paid_services: tuple[int, ...],
     paid: tuple[int, ...],
-) -> list[tuple[int, int]]:
+) -> Iterable[tuple[int, int]]:
     """Debt by service id, ascending; the advance is not yet spread."""
     if services == paid_services:
-        return [(s, c - p) for s, c, p in zip(services, charged, paid, strict=True)]
+        return zip(services, map(sub, charged, paid), strict=True)
     debts = dict(zip(services, charged, strict=True))
     for service, amount in zip(paid_services, paid, strict=True):
         debts[service] = debts.get(service, 0) - amount
@@ -170,7 +175,7 @@ def _turnovers(
 
 
 def _debts(
-    turnovers: list[tuple[int, int]], advance: int, catalogue: Catalogue
+    turnovers: Iterable[tuple[int, int]], advance: int, catalogue: Catalogue
 ) -> tuple[ServiceDebt, ...]:
     """The arithmetic of server.accounts.spread_advance, which a test holds it to."""
     debts: list[ServiceDebt] = []

@@ -84,7 +84,9 @@ async def test_an_unknown_account_is_known_to_be_unknown_until_it_is_created(
         assert await eventually(there) < 1
 
 
-@pytest.mark.parametrize("number", ["~beat", "~complete", "", "1" * 31, "1 2", "1\n2", "\ud800"])
+@pytest.mark.parametrize(
+    "number", ["~beat", "~complete", "", "1" * 31, "1 2", "1\n2", "1\u00a02", "1\u20282", "\ud800"]
+)
 async def test_what_cannot_be_a_number_is_no_account(world: World, number: str) -> None:
     async with world.syncing(), world.near_caches() as (cache,):
         assert cache.get(number) is None
@@ -264,7 +266,8 @@ async def test_damage_in_redis_is_read_around(world: World) -> None:
     async with world.syncing(), world.near_caches() as (cache,):
         await trusted(cache, "1000002")
         value = await world.redis.get(f"a:{ACCOUNT}")
-        for damaged in (value[:40], b"x", value[:14] + b"\xff" * (len(value) - 14)):
+        another_format = value[:14] + b"\x20" + value[15:]
+        for damaged in (value[:40], b"x", value[:14] + b"\xff" * 50, another_format):
             await world.redis.set(f"a:{ACCOUNT}", damaged)
             assert await kopecks_owed(cache, ACCOUNT) == 10000
 

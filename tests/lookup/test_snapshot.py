@@ -17,7 +17,7 @@ from server.accounts import (
     ServiceTurnover,
     spread_advance,
 )
-from server.lookup.packing import SnapshotError, pack_sums
+from server.lookup.packing import SnapshotError
 from server.lookup.snapshot import (
     UnknownServiceError,
     billed_half,
@@ -41,10 +41,10 @@ BILLED = billed_half(
     "И*** И. И.".encode(),
     "г. Заречный, ул. Садовая, д. 12, кв. ***".encode(),
     (1, 2, 3),
-    pack_sums((1_000_000, 300_000, 120_000)),
+    (1_000_000, 300_000, 120_000),
     b"18-004217\t2\t124500\t2025-12-20\nE4217\t3\t\t",
 )
-PAID = paid_half((1, 2, 3), pack_sums((900_000, 279_675, 88_000)), -3)
+PAID = paid_half((1, 2, 3), (900_000, 279_675, 88_000), -3)
 VALUE = join(7, 30, BILLED, 1, PAID)
 
 VIEW = AccountView(
@@ -100,15 +100,15 @@ def lane(ids: tuple[int, ...], draw: st.DataObject) -> tuple[int, ...]:
 def test_a_snapshot_is_exactly_these_bytes() -> None:
     """Written down by hand from the module's description: Redis holds them across upgrades."""
     pieces = (
-        "00000007 0000001e 00000001 0044",  # epoch 7, versions 30 and 1, 68 bytes of billed half
-        "10",  # active, sums of 3 bytes
+        "00000007 0000001e 00000001 0047",  # epoch 7, versions 30 and 1, 71 bytes of billed half
+        "10",  # format 1, active, sums of 4 bytes
         "81 07",  # services 1, 2, 3: a bitmap of one byte
-        "0f0401 4293d4 40e0c0",  # 0f4240, 0493e0, 01d4c0: first the highest bytes
+        "000f4240 000493e0 0001d4c0",
         "0c c8 08 c8 09 c8 2e",  # И, "*** ", И, ". ", И, "."
         "2a 07 c7e0f0e5f7edfbe9 02 d1e0e4eee2e0ff 06 3132 01",  # "г. ", …, ", кв. ***"
         "12 31382d303034323137 02 4fda 03 01e654",  # 18-004217, service 2, 2025-12-20, 124500
         "0a 4534323137 03 0000 00",  # E4217, service 3, no reading
-        "02 81 07 0d0401 bb4457 a07bc0 05",  # paid by service, advance -3
+        "10 81 07 000dbba0 0004447b 000157c0 05",  # paid by service, advance -3
     )
     assert VALUE.hex() == "".join(pieces).replace(" ", "")
 
@@ -126,6 +126,13 @@ def test_the_version_is_the_sum_of_both_lanes() -> None:
 def test_half_a_snapshot_is_a_miss(value: bytes) -> None:
     assert not is_whole(value)
     assert decode(value, "1004217", CATALOGUE) is None
+
+
+@pytest.mark.parametrize("place", [14, 14 + len(BILLED)])
+def test_a_half_of_another_format_is_refused(place: int) -> None:
+    other = VALUE[:place] + bytes((VALUE[place] ^ 0x30,)) + VALUE[place + 1 :]
+    with pytest.raises(SnapshotError, match="another version"):
+        decode(other, "1004217", CATALOGUE)
 
 
 def test_a_service_that_the_catalogue_lacks_is_told_apart_from_damage() -> None:
@@ -177,10 +184,10 @@ def test_whatever_rows_hold_a_view_shows(
         holder.encode(),
         address.encode(),
         charged_ids,
-        pack_sums(charged),
+        charged,
         lines.encode(),
     )
-    value = join(1, 2**32 - 1, billed, 2**32 - 1, paid_half(paid_ids, pack_sums(paid), advance))
+    value = join(1, 2**32 - 1, billed, 2**32 - 1, paid_half(paid_ids, paid, advance))
     owed, settled = (
         dict(zip(charged_ids, charged, strict=True)),
         dict(zip(paid_ids, paid, strict=True)),
@@ -225,8 +232,8 @@ def test_halves_are_split_as_they_were_joined(
 
 
 def test_a_date_that_no_calendar_holds_is_not_shown() -> None:
-    billed = billed_half(b"closed", b"x", b"", (), pack_sums(()), b"1\t1\t5\tinfinity")
-    view = decode(join(1, 1, billed, 1, paid_half((), pack_sums(()), 0)), "1", CATALOGUE)
+    billed = billed_half(b"closed", b"x", b"", (), (), b"1\t1\t5\tinfinity")
+    view = decode(join(1, 1, billed, 1, paid_half((), (), 0)), "1", CATALOGUE)
     assert view is not None
     assert view.meters[0].last_reading == 5
     assert view.meters[0].last_date is None
@@ -239,9 +246,9 @@ def test_six_services_and_two_meters_take_less_than_150_bytes() -> None:
         "И*** И. И.".encode(),
         "г. Заречный, ул. Садовая, д. 12, кв. ***".encode(),
         ids,
-        pack_sums((2_628_816, 363_649, 480_099, 365_701, 1_105_883, 120_000)),
+        (2_628_816, 363_649, 480_099, 365_701, 1_105_883, 120_000),
         b"18-004217\t2\t124500\t2025-12-20\nE4217\t6\t8120000\t2025-12-20",
     )
-    received = pack_sums((2_528_816, 263_649, 380_099, 265_701, 1_005_883, 20_000))
+    received = (2_528_816, 263_649, 380_099, 265_701, 1_005_883, 20_000)
     paid = paid_half(ids, received, 1000)
     assert len(join(1, 30, billed, 20, paid)) < 150

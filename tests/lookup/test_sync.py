@@ -243,6 +243,7 @@ POSITION = Position(confirmed_lsn=900, current_lsn=1100, system="system/1", epoc
     ("marks", "position", "reason"),
     [
         (Marks(None, COMPLETE, APPLIED), POSITION, ""),
+        (Marks(None, replace(COMPLETE, format=99), APPLIED), POSITION, "another format"),
         (Marks(None, None, APPLIED), POSITION, "does not say"),
         (Marks(None, COMPLETE, None), POSITION, "does not say"),
         (Marks(None, COMPLETE, replace(APPLIED, run_id="other")), POSITION, "restarted"),

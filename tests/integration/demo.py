@@ -27,6 +27,15 @@ class Demo:
         self.url = ""
         self.process: subprocess.Popen[str] | None = None
 
+    def __enter__(self) -> Demo:
+        self.start()
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        """Whatever a test left running is ended."""
+        if self.process is not None and self.process.poll() is None:
+            self.kill()
+
     def start(self) -> None:
         """Returns when it answers."""
         self.directory.mkdir(parents=True, exist_ok=True)

@@ -55,8 +55,11 @@ def pay(demo: Demo, key: str) -> str:
 
 @pytest.mark.timeout(180)
 def test_kill_nine_under_load_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    demo = Demo(tmp_path / "demo", workers=2)
-    demo.start()
+    with Demo(tmp_path / "demo", workers=2) as demo:
+        kill_under_load(demo)
+
+
+def kill_under_load(demo: Demo) -> None:
     payers = [Payer(demo, name) for name in range(1, 5)]
     time.sleep(2)
     demo.kill()
@@ -83,8 +86,11 @@ def test_kill_nine_under_load_loses_and_doubles_nothing(tmp_path: Path) -> None:
 
 
 def test_a_second_start_keeps_all_data_and_a_stop_leaves_nothing_running(tmp_path: Path) -> None:
-    demo = Demo(tmp_path / "demo", accounts=20)
-    demo.start()
+    with Demo(tmp_path / "demo", accounts=20) as demo:
+        stop_and_start_again(demo)
+
+
+def stop_and_start_again(demo: Demo) -> None:
     assert "<result>0</result>" in pay(demo, "1000001")
     before = demo.json("account", "show", "1000002")
     assert demo.stop() == 0

@@ -27,8 +27,11 @@ def _sync_pid(demo: Demo) -> int:
 
 
 def test_a_charge_reaches_valkey_only_through_the_feed(tmp_path: Path) -> None:
-    demo = Demo(tmp_path / "demo", accounts=20)
-    demo.start()
+    with Demo(tmp_path / "demo", accounts=20) as demo:
+        stop_the_feed(demo)
+
+
+def stop_the_feed(demo: Demo) -> None:
     client = redis.Redis.from_url(demo.run("dsn", "--redis")[1].strip())
     sync = _sync_pid(demo)
     os.kill(sync, signal.SIGSTOP)

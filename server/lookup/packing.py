@@ -109,6 +109,15 @@ def unpack_text(packed: bytes, at: int) -> tuple[str, int]:
     return _read_text(packed[at:end], bool(length & 1)), end
 
 
+def unpack_name(packed: bytes, at: int) -> tuple[str, int]:
+    """The same for a text that hardly ever comes twice."""
+    end = at + 1 + (packed[at] >> 1)
+    name = packed[at + 1 : end]
+    if packed[at] & 0x81 or _PLAIN_NAME.fullmatch(name) is None or end > len(packed):
+        return unpack_text(packed, at)
+    return name.decode("ascii"), end
+
+
 @lru_cache(_MEMO)
 def _read_text(packed: bytes, is_utf8: bool) -> str:
     if is_utf8:

@@ -32,6 +32,7 @@ from server.lookup.packing import (
     pack_sums,
     pack_text,
     unpack_date,
+    unpack_name,
     unpack_number,
     unpack_services,
     unpack_signed,
@@ -194,7 +195,7 @@ def _debts(
 def _meters(billed: bytes, at: int, catalogue: Catalogue) -> tuple[Meter, ...]:
     meters: list[Meter] = []
     while at < len(billed):
-        number, at = unpack_text(billed, at)
+        number, at = unpack_name(billed, at)
         service, at = unpack_number(billed, at)
         date = unpack_date(billed[at : at + 2])
         end = at + 3 + billed[at + 2]

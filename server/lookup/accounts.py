@@ -199,6 +199,7 @@ class NearCache:
 
     def ask(self, number: str, asker: Asker) -> None:
         """What `find` does after a miss of `get`, by callback; perhaps before it returns."""
+        self._catch_up()
         if not _can_be_a_number(number):
             asker(None)
             return

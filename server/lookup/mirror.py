@@ -27,6 +27,7 @@ from server.lookup.marks import (
 M = TypeVar("M", Beat, Complete, Applied)
 
 _log = structlog.get_logger("sync")
+_OPEN_SECONDS = 5.0
 _IN_FLIGHT_MAX = 8
 _SCAN_COUNT = 1000
 
@@ -61,9 +62,10 @@ class Mirror:
         """Connect, and see what kind of server it is."""
         link = await Link.connect(node)
         try:
-            facts = info(await link.call("INFO"))
-            for script in merge.SCRIPTS:
-                await link.call("SCRIPT", "LOAD", script)
+            async with asyncio.timeout(_OPEN_SECONDS):
+                facts = info(await link.call("INFO"))
+                for script in merge.SCRIPTS:
+                    await link.call("SCRIPT", "LOAD", script)
         except BaseException:
             link.abort()
             raise

@@ -17,6 +17,7 @@ from server.lookup.marks import ACCOUNT, BEAT, COMPLETE, Beat, Complete
 from server.lookup.mirror import info
 
 BEAT_WITHIN_SECONDS = 0.5
+_OPEN_SECONDS = 1.0
 
 _ASK_MARKS = packed("MGET", BEAT, COMPLETE)
 _CONTROL = ACCOUNT + b"~"
@@ -64,16 +65,20 @@ class Session:
         link = await Link.connect(node, session._pushed, session._lost)
         session._link = link
         try:
-            session._run_id = info(await link.call("INFO", "server"))["run_id"]
-            for script in merge.SCRIPTS:
-                await link.call("SCRIPT", "LOAD", script)
-            await link.call("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", ACCOUNT)
-            session._marked(await link.ask(_ASK_MARKS), 0.0)
-            session._look_back()
+            async with asyncio.timeout(_OPEN_SECONDS):
+                await session._begin(link)
         except BaseException:
             link.abort()
             raise
         return session
+
+    async def _begin(self, link: Link) -> None:
+        self._run_id = info(await link.call("INFO", "server"))["run_id"]
+        for script in merge.SCRIPTS:
+            await link.call("SCRIPT", "LOAD", script)
+        await link.call("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", ACCOUNT)
+        self._marked(await link.ask(_ASK_MARKS), 0.0)
+        self._look_back()
 
     @property
     def link(self) -> Link:

@@ -322,6 +322,20 @@ async def test_a_hung_redis_is_given_up_within_a_fraction_of_a_second(
         assert time.monotonic() - started < 5
 
 
+async def test_a_redis_that_hangs_from_the_start_keeps_nobody_waiting(
+    own_world: World, own_valkey: EmbeddedValkey
+) -> None:
+    pid = int((await own_world.redis.info("server"))["process_id"])
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        started = time.monotonic()
+        async with own_world.near_caches() as (cache,):
+            assert await kopecks_owed(cache, ACCOUNT) == 10000
+            assert time.monotonic() - started < 3
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 async def test_a_sync_silent_for_long_sends_checks_to_postgresql_first(
     own_world: World, own_postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:

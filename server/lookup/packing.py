@@ -28,13 +28,14 @@ _PHRASES = (
 )
 _PHRASE_BYTES = tuple((phrase, chr(1 + place)) for place, phrase in enumerate(_PHRASES))
 _CONTROL = frozenset(range(32))
-_BITMAP = 0x80
+_BITMAP = 0x80  # | number of bytes; below it, the byte is the bitmap
+_LIST = 0xC0  # | number of ids
 _BITMAP_IDS_MAX = 64
 _PLAIN_NAME = re.compile(rb"[!-~]{1,60}")
 _LENGTHS = tuple(bytes((length << 1,)) for length in range(61))
 _TWO_BYTES = Struct(">H")
-_NARROW = tuple(Struct(f">{count}I") for count in range(64))
-_WIDE = tuple(Struct(f">{count}q") for count in range(64))
+_FOUR_BYTES = tuple(Struct(f">{count}I") for count in range(64))
+_EIGHT_BYTES = tuple(Struct(f">{count}q") for count in range(64))
 _DAYS_EPOCH = dt.date(1970, 1, 1).toordinal()
 _DAYS_MAX = 0xFFFF
 
@@ -131,42 +132,62 @@ def _read_text(packed: bytes, is_utf8: bool) -> str:
 
 @lru_cache(_MEMO)
 def pack_services(services: tuple[int, ...]) -> bytes:
-    """Ids as a bitmap when they ascend and are small (they nearly always do), else one by one."""
+    """Ids in a bitmap of one byte or a few when they ascend and are small, else one by one."""
     ascending = all(a < b for a, b in pairwise(services))
-    if ascending and services and services[0] > 0 and services[-1] <= _BITMAP_IDS_MAX:
-        bits = sum(1 << (service - 1) for service in services)
-        length = (services[-1] + 7) // 8
-        return bytes((_BITMAP | length,)) + bits.to_bytes(length, "little")
-    return bytes((len(services),)) + b"".join(map(_TWO_BYTES.pack, services))
+    if not ascending or (services and not 0 < services[0] <= services[-1] <= _BITMAP_IDS_MAX):
+        return bytes((_LIST | len(services),)) + b"".join(map(_TWO_BYTES.pack, services))
+    bits = sum(1 << (service - 1) for service in services)
+    if bits < _BITMAP:
+        return bytes((bits,))
+    length = (services[-1] + 7) // 8
+    return bytes((_BITMAP | length,)) + bits.to_bytes(length, "little")
 
 
 def unpack_services(packed: bytes, at: int) -> tuple[tuple[int, ...], int]:
     """The ids and where the next piece begins."""
     head = packed[at]
-    end = at + 1 + (head & 0x7F if head & _BITMAP else 2 * head)
+    end = at + 1
+    if head >= _LIST:
+        end += 2 * (head - _LIST)
+    elif head >= _BITMAP:
+        end += head - _BITMAP
     return _read_services(packed[at:end]), end
 
 
 @lru_cache(_MEMO)
 def _read_services(packed: bytes) -> tuple[int, ...]:
-    if packed[0] & _BITMAP:
-        bits = int.from_bytes(packed[1:], "little")
-        return tuple(place + 1 for place in range(bits.bit_length()) if bits >> place & 1)
-    return tuple(id_ for (id_,) in _TWO_BYTES.iter_unpack(packed[1:]))
+    head = packed[0]
+    if head >= _LIST:
+        return tuple(id_ for (id_,) in _TWO_BYTES.iter_unpack(packed[1:]))
+    bits = int.from_bytes(packed[1:], "little") if head >= _BITMAP else head
+    return tuple(place + 1 for place in range(bits.bit_length()) if bits >> place & 1)
 
 
-def pack_sums(sums: tuple[int, ...]) -> tuple[bool, bytes]:
-    """Whether they needed eight bytes each (negative, or above 42 million roubles), else four."""
+def pack_sums(sums: tuple[int, ...]) -> tuple[int, bytes | bytearray]:
+    """The sums, and how many bytes each takes: 0 = three (below 167 772.16 roubles), 1 = four,
+    2 = eight (signed)."""
+    count = len(sums)
     try:
-        return False, _structs(_NARROW, len(sums)).pack(*sums)
+        flat = bytearray(_structs(_FOUR_BYTES, count).pack(*sums))
     except StructError:
-        return True, _structs(_WIDE, len(sums)).pack(*sums)
+        return 2, _structs(_EIGHT_BYTES, count).pack(*sums)
+    if flat[::4] != bytes(count):
+        return 1, flat
+    del flat[::4]
+    return 0, flat
 
 
-def unpack_sums(packed: bytes, at: int, count: int, are_wide: bool) -> tuple[tuple[int, ...], int]:
-    """`count` sums and where the next piece begins. Raises struct.error."""
-    layout = _structs(_WIDE if are_wide else _NARROW, count)
-    return layout.unpack_from(packed, at), at + layout.size
+def unpack_sums(packed: bytes, at: int, count: int, width: int) -> tuple[tuple[int, ...], int]:
+    """`count` sums and where the next piece begins. Raises ValueError, struct.error."""
+    if width:
+        layout = _structs(_FOUR_BYTES if width == 1 else _EIGHT_BYTES, count)
+        return layout.unpack_from(packed, at), at + layout.size
+    end = at + 3 * count
+    flat = bytearray(4 * count)
+    flat[1::4] = packed[at:end:3]
+    flat[2::4] = packed[at + 1 : end : 3]
+    flat[3::4] = packed[at + 2 : end : 3]
+    return _structs(_FOUR_BYTES, count).unpack(flat), end
 
 
 def _structs(known: tuple[Struct, ...], count: int) -> Struct:

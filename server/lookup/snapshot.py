@@ -4,12 +4,12 @@ epoch, billed version, paid version (u32 each), length of the billed half (u16),
 then the two halves. A version of 0 means that its half is missing; the halves never refer to each
 other, so that each can be replaced alone (server/lookup/merge.py does it inside Redis).
 
-Each half begins with a byte: bits 0..2 the state of the account (billed half only), bit 3 whether
-sums take eight bytes, bits 4..7 the format, so that no version of this module misreads another's.
+Each half begins with a byte: bits 0..1 the state of the account (billed half only), bits 2..3 the
+width of a sum, bits 4..7 the format, so that no version of this module misreads another's.
 
-- Billed half: services, sums charged, holder,
-  address, then meter by meter to the end: number, service, date of the last reading, bytes of
-  the reading (0 = none), the reading.
+- Billed half: services, sums charged, holder, address, then meter by meter to the end: number, a
+  byte (bits 0..2 the bytes of the last reading: 0 = none, 7 = eight; above them the service, or 31
+  and the service behind the byte), date of the reading, the reading.
 - Paid half: services, sums paid, the advance.
 """
 
@@ -53,9 +53,10 @@ HEADER = Struct(">IIIH")
 _STATES = tuple(AccountState)
 _STATE_BYTES = {state.value.encode(): place for place, state in enumerate(_STATES)}
 _MISSING_HALF = b"\0\0\0\0"
-_BYTES = tuple(bytes((byte,)) for byte in range(16))
+_READING_BYTES_MAX = 6
+_READING_OF_EIGHT = 7
+_SERVICE_BEHIND = 31
 _HEADS = tuple(bytes((FORMAT << 4 | low,)) for low in range(16))
-_WIDE = 1 << 3
 
 
 class UnknownServiceError(SnapshotError):
@@ -94,31 +95,39 @@ def billed_half(
     """A row of ledger.account_billed; texts in UTF-8. Raises ValueError."""
     if state not in _STATE_BYTES:
         raise SnapshotError(f"state {state!r}")
-    are_wide, sums = pack_sums(charged)
-    head = _HEADS[_STATE_BYTES[state] | are_wide << 3]
+    width, sums = pack_sums(charged)
+    head = _HEADS[_STATE_BYTES[state] | width << 2]
     pieces = [head, pack_services(services), sums, pack_text(holder), pack_text(address)]
     if meters:
         for line in meters.split(b"\n"):
             number, service, reading, date = line.split(b"\t")
-            pieces += (pack_name(number), _pack_service_and_date(service, date))
-            if reading:
-                value = int(reading)
-                length = value.bit_length() // 8 + 1
-                pieces += (_BYTES[length], value.to_bytes(length, "big", signed=True))
-            else:
-                pieces.append(b"\0")
+            code, shown = _pack_reading(reading) if reading else (0, b"")
+            pieces += (pack_name(number), _pack_meter_head(service, code, date), shown)
     return b"".join(pieces)
 
 
+def _pack_reading(reading: bytes) -> tuple[int, bytes]:
+    value = int(reading)
+    if value < 0:
+        raise SnapshotError(f"reading {value}")
+    length = (value.bit_length() + 7) // 8 or 1
+    if length > _READING_BYTES_MAX:
+        return _READING_OF_EIGHT, value.to_bytes(8, "big")
+    return length, value.to_bytes(length, "big")
+
+
 @lru_cache(8192)
-def _pack_service_and_date(service: bytes, date: bytes) -> bytes:
-    return pack_number(int(service)) + pack_date(date)
+def _pack_meter_head(service: bytes, code: int, date: bytes) -> bytes:
+    id_ = int(service)
+    if id_ < _SERVICE_BEHIND:
+        return bytes((id_ << 3 | code,)) + pack_date(date)
+    return bytes((_SERVICE_BEHIND << 3 | code,)) + pack_number(id_) + pack_date(date)
 
 
 def paid_half(services: tuple[int, ...], paid: tuple[int, ...], advance: int) -> bytes:
     """A row of ledger.account_paid."""
-    are_wide, sums = pack_sums(paid)
-    return b"".join((_HEADS[are_wide << 3], pack_services(services), sums, pack_signed(advance)))
+    width, sums = pack_sums(paid)
+    return b"".join((_HEADS[width << 2], pack_services(services), sums, pack_signed(advance)))
 
 
 def decode(value: bytes, number: str, catalogue: Catalogue) -> AccountView | None:
@@ -141,15 +150,15 @@ def _view(
     if head >> 4 != FORMAT or paid[0] >> 4 != FORMAT:
         raise SnapshotError("a snapshot of another version")
     services, at = unpack_services(billed, 1)
-    charged, at = unpack_sums(billed, at, len(services), bool(head & _WIDE))
+    charged, at = unpack_sums(billed, at, len(services), head >> 2 & 3)
     holder, at = unpack_text(billed, at)
     address, at = unpack_text(billed, at)
     paid_services, at_paid = unpack_services(paid, 1)
-    received, at_paid = unpack_sums(paid, at_paid, len(paid_services), bool(paid[0] & _WIDE))
+    received, at_paid = unpack_sums(paid, at_paid, len(paid_services), paid[0] >> 2 & 3)
     advance, _ = unpack_signed(paid, at_paid)
     return AccountView(
         account=number,
-        state=_STATES[head & 7],
+        state=_STATES[head & 3],
         holder=holder,
         address=address,
         charged=Money(sum(charged)),
@@ -196,14 +205,17 @@ def _meters(billed: bytes, at: int, catalogue: Catalogue) -> tuple[Meter, ...]:
     meters: list[Meter] = []
     while at < len(billed):
         number, at = unpack_name(billed, at)
-        service, at = unpack_number(billed, at)
-        date = unpack_date(billed[at : at + 2])
-        end = at + 3 + billed[at + 2]
-        reading = billed[at + 3 : end]
+        service, length = billed[at] >> 3, billed[at] & 7
+        at += 1
+        if service == _SERVICE_BEHIND:
+            service, at = unpack_number(billed, at)
+        if length == _READING_OF_EIGHT:
+            length = 8
+        end = at + 2 + length
         if end > len(billed):
-            raise SnapshotError("a reading is cut off")
-        value = int.from_bytes(reading, "big", signed=True) if reading else None
+            raise SnapshotError("a meter is cut off")
+        value = int.from_bytes(billed[at + 2 : end], "big") if length else None
         code, name, unit = catalogue[service]
-        meters.append(Meter(number, code, name, unit, value, date))
+        meters.append(Meter(number, code, name, unit, value, unpack_date(billed[at : at + 2])))
         at = end
     return tuple(meters)

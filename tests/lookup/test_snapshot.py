@@ -100,15 +100,15 @@ def lane(ids: tuple[int, ...], draw: st.DataObject) -> tuple[int, ...]:
 def test_a_snapshot_is_exactly_these_bytes() -> None:
     """Written down by hand from the module's description: Redis holds them across upgrades."""
     pieces = (
-        "00000007 0000001e 00000001 0047",  # epoch 7, versions 30 and 1, 71 bytes of billed half
-        "10",  # format 1, active, sums of 4 bytes
-        "81 07",  # services 1, 2, 3: a bitmap of one byte
-        "000f4240 000493e0 0001d4c0",
+        "00000007 0000001e 00000001 0041",  # epoch 7, versions 30 and 1, 65 bytes of billed half
+        "10",  # format 1, active, sums of three bytes
+        "07",  # services 1, 2, 3
+        "0f4240 0493e0 01d4c0",
         "0c c8 08 c8 09 c8 2e",  # И, "*** ", И, ". ", И, "."
         "2a 07 c7e0f0e5f7edfbe9 02 d1e0e4eee2e0ff 06 3132 01",  # "г. ", …, ", кв. ***"
-        "12 31382d303034323137 02 4fda 03 01e654",  # 18-004217, service 2, 2025-12-20, 124500
-        "0a 4534323137 03 0000 00",  # E4217, service 3, no reading
-        "10 81 07 000dbba0 0004447b 000157c0 05",  # paid by service, advance -3
+        "12 31382d303034323137 13 4fda 01e654",  # 18-004217, service 2, 2025-12-20, 124500
+        "0a 4534323137 18 0000",  # E4217, service 3, no reading
+        "10 07 0dbba0 04447b 0157c0 05",  # paid by service, advance -3
     )
     assert VALUE.hex() == "".join(pieces).replace(" ", "")
 
@@ -239,7 +239,16 @@ def test_a_date_that_no_calendar_holds_is_not_shown() -> None:
     assert view.meters[0].last_date is None
 
 
-def test_six_services_and_two_meters_take_less_than_150_bytes() -> None:
+@pytest.mark.parametrize("sums", [(), (0,), (2**24 - 1, 5), (2**24, 5), (2**32 - 1,), (2**32, -1)])
+def test_sums_of_every_width_are_read(sums: tuple[int, ...]) -> None:
+    ids = (1, 300)[: len(sums)]
+    billed = billed_half(b"suspended", b"x", b"y", ids, sums, b"")
+    view = decode(join(1, 1, billed, 1, paid_half(ids, sums, 0)), "1", CATALOGUE)
+    assert view is not None
+    assert (view.charged, view.paid) == (Money(sum(sums)), Money(sum(sums)))
+
+
+def test_six_services_and_two_meters_take_less_than_120_bytes() -> None:
     ids = (1, 2, 3, 4, 6, 7)
     billed = billed_half(
         b"active",
@@ -251,4 +260,4 @@ def test_six_services_and_two_meters_take_less_than_150_bytes() -> None:
     )
     received = (2_528_816, 263_649, 380_099, 265_701, 1_005_883, 20_000)
     paid = paid_half(ids, received, 1000)
-    assert len(join(1, 30, billed, 20, paid)) < 150
+    assert len(join(1, 30, billed, 20, paid)) < 120

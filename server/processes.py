@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import shutil
 import socket
@@ -47,7 +46,9 @@ def _worker(
 
 
 def _sync(settings: Settings, ready: Ready) -> None:
+    import uvloop
+
     from server.lookup.sync import run_sync
 
     configure()
-    asyncio.run(run_sync(settings.dsn, settings.redis_url, ready))
+    uvloop.run(run_sync(settings.dsn, settings.redis_url, ready))

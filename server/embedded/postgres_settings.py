@@ -45,6 +45,8 @@ def _ours(major: int) -> dict[str, str]:
         "max_wal_senders": "16",
         "wal_sender_timeout": "5s",
         "max_slot_wal_keep_size": "4GB",
+        # A month's run is one transaction; below this the walsender spills it to disk.
+        "logical_decoding_work_mem": f"{min(max(memory // 16, 64), 512)}MB",
         # Recovery after a crash replays at most about this much.
         "max_wal_size": "1GB",
         "min_wal_size": "128MB",

@@ -25,7 +25,7 @@ class PaidLane:
     """Kopecks, one for each of `services`."""
     advance: int
     lsn: int
-    """A WAL position at or after the commit; the feed has applied it when it is past this."""
+    """A WAL position shortly before the commit: whoever needs one after it must ask again."""
 
 
 class Accounts(Protocol):

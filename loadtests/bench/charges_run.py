@@ -2,7 +2,8 @@
 
 Prints the run's time as a multiple of the bare INSERT of the same rows into a table without
 index, partition or trigger, and the latency of payments (through group commit) during the run.
-Usage: python -m loadtests.bench.charges_run [--charges N] [--services S]
+The run charges the first S of the H services that each account has.
+Usage: python -m loadtests.bench.charges_run [--charges N] [--services S] [--had H]
 """
 
 from __future__ import annotations
@@ -33,12 +34,15 @@ _SETTLE = """
 insert into billing.management_companies (name, inn) values ('УК', '7700000000');
 insert into billing.suppliers (name, inn) values ('РСО', '7700000001');
 insert into billing.services (code, name, supplier)
-  select 'service' || i, 'Услуга ' || i, 1 from generate_series(1, {services}) i;
+  select 'service' || i, 'Услуга ' || i, 1 from generate_series(1, {had}) i;
 insert into billing.accounts (number, holder, address)
   select (1000000 + i)::text, 'Иванов Иван Иванович', 'ул. Садовая, д. 5, кв. ' || i
     from generate_series(1, {accounts}) i;
 insert into ledger.agents (name, amount_min_kopecks, amount_max_kopecks)
   values ('osmp', 100, 1500000);
+insert into billing.charges (account, service, period, amount_kopecks)
+  select (1000000 + i)::text, 'service' || s, date '2026-10-01', 10000
+    from generate_series(1, {accounts}) i, generate_series(1, {had}) s;
 create table source as
   select (1000000 + i)::text as account, 'service' || s as service, date '2026-11-01' as period,
          (10000 + i % 100)::bigint as amount_kopecks
@@ -53,21 +57,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--charges", type=int, default=1_000_000)
     parser.add_argument("--services", type=int, default=6)
+    parser.add_argument("--had", type=int, default=6)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         postgres = EmbeddedPostgres(Path(directory) / "postgres")
         postgres.start()
         try:
-            asyncio.run(_measure(postgres.dsn, options.charges, options.services))
+            asyncio.run(_measure(postgres.dsn, options))
         finally:
             postgres.stop()
 
 
-async def _measure(dsn: str, charges: int, services: int) -> None:
+async def _measure(dsn: str, options: argparse.Namespace) -> None:
+    charges, services = options.charges, options.services
     accounts = charges // services
     await migrate(dsn)
     connection = await asyncpg.connect(dsn)
-    await connection.execute(_SETTLE.format(services=services, accounts=accounts))
+    await connection.execute(_SETTLE.format(services=services, accounts=accounts, had=options.had))
     await connection.execute("vacuum analyze")
     for _ in range(_ROUNDS):
         await connection.execute("truncate bare")

@@ -18,7 +18,8 @@ create table ledger.account_billed (
   meters text not null default '',
   check (cardinality(services) = cardinality(charged) and cardinality(services) <= 60),
   check (octet_length(meters) <= 700)
-) with (fillfactor = 75);
+-- A monthly run changes every row: half a page free keeps the new versions on their pages.
+) with (fillfactor = 50);
 comment on column ledger.account_billed.holder is 'as shown to agents, already masked';
 comment on column ledger.account_billed.charged is 'kopecks, one for each of services';
 comment on column ledger.account_billed.meters is
@@ -116,7 +117,9 @@ begin
   ), lanes as (
     update ledger.account_billed b
        set version = b.version + 1,
-           -- A monthly run charges the services that the account has: sums are added in place.
+           -- One branch applies. A monthly run charges services that the account has, all of them
+           -- or one supplier's: sums are added in place. Written out here, because a function call
+           -- costs as much as the rest of the row.
            (services, charged) = (
              select b.services, array_agg(u.old + u.more)
                from unnest(b.charged, per.amounts) as u(old, more) where b.services = per.services
@@ -124,9 +127,21 @@ begin
              union all
              select per.services, per.amounts where b.services = '{}'
              union all
-             select s.services, s.amounts
-               from ledger.add(b.services, b.charged, per.services, per.amounts) as s
-              where b.services not in (per.services, '{}'))
+             select b.services, array_agg(u.old + coalesce(m.more, 0) order by u.place)
+               from unnest(b.services, b.charged) with ordinality as u(service, old, place)
+               left join unnest(per.services, per.amounts) as m(service, more)
+                 on m.service = u.service
+              where b.services <> per.services and b.services @> per.services
+             having count(*) > 0
+             union all
+             select array_agg(s.service order by s.service), array_agg(s.amount order by s.service)
+               from (select u.service, sum(u.amount)::bigint as amount
+                       from (select * from unnest(b.services, b.charged)
+                             union all select * from unnest(per.services, per.amounts))
+                              as u(service, amount)
+                      group by u.service) s
+              where b.services <> '{}' and not b.services @> per.services
+             having count(*) > 0)
       from per where b.account = per.account
     returning 1
   )

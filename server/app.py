@@ -37,7 +37,6 @@ from server.storage.agents import CHANGED, agents
 from server.storage.connection import Connection, answers
 from server.storage.ledger import PostgresLedger
 from server.storage.mismatches import PostgresCases
-from server.storage.replay import claim
 from server.storage.staff import StaffBook
 from server.storage.workbench import PostgresWorkbench
 from server.supervisor import Ready
@@ -155,7 +154,7 @@ async def _application(
     ledger = PostgresLedger(pool, {s.code: s.id for s in services.values()}, sealer)
     stack.push_async_callback(ledger.finish)
     desk = PaymentDesk(near_cache, ledger, _now)
-    answering = Answering(desk, Rates(time.monotonic), partial(claim, pool), observe)
+    answering = Answering(desk, Rates(time.monotonic), near_cache.claim, observe)
     passwords = Passwords()
     stack.callback(passwords.close)
     door = ProtocolDoor(book.current, load(), answering, settings.request_timeout_seconds)

@@ -11,7 +11,7 @@ _LOCK = 0x6B7669746F6B  # any constant: two servers that start together migrate 
 
 
 async def migrate(dsn: str) -> list[str]:
-    """Bring the database up to date; returns the names of the files applied now."""
+    """Bring the database up to date, months ahead included; returns the files applied now."""
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute("select pg_advisory_lock($1)", _LOCK)
@@ -24,6 +24,7 @@ async def migrate(dsn: str) -> list[str]:
         files = [file for file in sorted(SCHEMA.glob("*.sql")) if file.stem not in done]
         for file in files:
             await _apply(connection, file)
+        await connection.execute("call ledger.maintain_partitions(current_date)")
         return [file.stem for file in files]
     finally:
         await connection.close()

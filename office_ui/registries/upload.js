@@ -20,7 +20,10 @@ export function Upload({ file: given, choices, onClose, onDone }) {
   const [refusal, setRefusal] = useState(null);
   const busy = progress !== null;
   useKeys({ modal: true, Escape: () => (busy ? false : onClose()) });
-  useEffect(() => setFile(given), [given]);
+  useEffect(() => {
+    if (given) setFile(given); // dropped on the page; what was picked meanwhile stays otherwise
+  }, [given]);
+  useEffect(() => setAgent((chosen) => chosen || remembered(choices)), [choices]);
 
   const send = async (asLenient) => {
     const most = choices?.file_bytes_max ?? Infinity;

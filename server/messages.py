@@ -63,6 +63,32 @@ class Pay:
 
 
 @dataclass(frozen=True, slots=True)
+class Hold:
+    """First phase: reserve the payment's id and sum; no money is credited until Confirm.
+
+    Not confirmed within `valid_seconds` of its recording, it expires.
+    """
+
+    agent_payment_id: str
+    account: str
+    amount: Money
+    valid_seconds: int
+    paid_at: dt.datetime | None = None
+    """Aware; None = the moment of arrival."""
+    breakdown: tuple[Part, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    terminal: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirm:
+    """Second phase: credit a held payment, named by the agent's id or by ours (exactly one)."""
+
+    agent_payment_id: str = ""
+    payment_id: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Cancel:
     """Undo a payment, named by the agent's id or by ours (exactly one is set)."""
 
@@ -81,11 +107,12 @@ class GetStatus:
 
 @dataclass(frozen=True, slots=True)
 class GetStatement:
-    """The agent's credited payments with paid_at in [since, until]."""
+    """The agent's credited payments with paid_at in [since, until]; or those in every state."""
 
     since: dt.datetime
     until: dt.datetime
     ids_only: bool = False
+    every_state: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +132,17 @@ class ChangeSecret:
     value: str
 
 
-Command = CheckAccount | Pay | Cancel | GetStatus | GetStatement | SubmitReadings | ChangeSecret
+Command = (
+    CheckAccount
+    | Pay
+    | Hold
+    | Confirm
+    | Cancel
+    | GetStatus
+    | GetStatement
+    | SubmitReadings
+    | ChangeSecret
+)
 
 
 # --- outcomes ---------------------------------------------------------------------------------
@@ -134,6 +171,13 @@ class Payment:
     state_at: dt.datetime
     """When the last event happened; equals recorded_at until something follows."""
     readings: tuple[ReadingResult, ...] = ()
+    held_at: dt.datetime | None = None
+    """When it was held; None for a payment in one phase."""
+    credited_at: dt.datetime | None = None
+    """When it was credited, also if it was undone later; None if it never was."""
+    reason: str = ""
+    """The reason of the last event, as whoever caused it gave it."""
+    terminal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +189,15 @@ class AccountChecked:
 
 @dataclass(frozen=True, slots=True)
 class PaymentAccepted:
-    """Answer to Pay; `repeated` when this very payment had been recorded before."""
+    """Answer to Pay and to Confirm; `repeated` when this very payment had been recorded before."""
+
+    payment: Payment
+    repeated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentHeld:
+    """Answer to Hold; `repeated` when this very payment had been held before."""
 
     payment: Payment
     repeated: bool = False
@@ -197,6 +249,7 @@ class RefusedOutcome:
 Outcome = (
     AccountChecked
     | PaymentAccepted
+    | PaymentHeld
     | PaymentCancelled
     | PaymentStatus
     | Statement

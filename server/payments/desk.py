@@ -18,8 +18,10 @@ from server.messages import (
     ChangeSecret,
     CheckAccount,
     Command,
+    Confirm,
     GetStatement,
     GetStatus,
+    Hold,
     Outcome,
     Pay,
     PaymentAccepted,
@@ -85,6 +87,8 @@ class PaymentDesk:
                 return await self._check(agent, command)
             case Pay():
                 return await self._pay(agent, command)
+            case Hold() | Confirm():
+                raise Refused(Refusal.UNKNOWN_OPERATION, "two-phase payments are not offered")
             case Cancel():
                 return await self._cancel(agent, command)
             case GetStatus():

@@ -22,6 +22,7 @@ from server.messages import (
     Outcome,
     PaymentAccepted,
     PaymentCancelled,
+    PaymentHeld,
     PaymentState,
     PaymentStatus,
     RefusedOutcome,
@@ -68,9 +69,16 @@ def is_unavailable(codec: Codec, operation: Operation, refusal: Refusal) -> bool
 def is_success(operation: Operation, outcome: Outcome) -> bool:
     """Whether the outcome is what was asked for, and good news."""
     match operation, outcome:
-        case (Operation.PAY, PaymentAccepted(payment)) | (Operation.STATUS, PaymentStatus(payment)):
+        case (Operation.PAY | Operation.CONFIRM, PaymentAccepted(payment)) | (
+            Operation.STATUS,
+            PaymentStatus(payment),
+        ):
             return payment.state is PaymentState.CREDITED
-        case (Operation.CHECK, AccountChecked()) | (Operation.CANCEL, PaymentCancelled()):
+        case (
+            (Operation.CHECK, AccountChecked())
+            | (Operation.HOLD, PaymentHeld())
+            | (Operation.CANCEL, PaymentCancelled())
+        ):
             return True
         case _:
             return False
@@ -221,7 +229,7 @@ def test_a_repeat_is_the_same_bytes_whenever_it_comes(vector: Vector) -> None:
     codec, secrets = load()[vector.protocol], dict(vector.secrets)
     later = replace(vector.request, received_at=vector.request.received_at + dt.timedelta(days=40))
     for reply in vector.replies:
-        if isinstance(reply.outcome, PaymentAccepted):
+        if isinstance(reply.outcome, PaymentAccepted | PaymentHeld | PaymentCancelled):
             first = answer(codec, vector.request, reply.outcome, secrets)
             assert answer(codec, later, reply.outcome, secrets) == first
 

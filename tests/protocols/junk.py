@@ -15,6 +15,7 @@ from server.messages import (
     Payment,
     PaymentAccepted,
     PaymentCancelled,
+    PaymentHeld,
     PaymentState,
     PaymentStatus,
     ReadingResult,
@@ -87,6 +88,7 @@ def outcomes() -> st.SearchStrategy[Outcome]:
     return st.one_of(
         st.builds(AccountChecked, _views()),
         st.builds(PaymentAccepted, payments, st.booleans()),
+        st.builds(PaymentHeld, payments, st.booleans()),
         st.builds(PaymentCancelled, payments, st.booleans()),
         st.builds(PaymentStatus, payments),
         st.builds(Statement, st.lists(payments, max_size=3).map(tuple)),
@@ -121,6 +123,10 @@ def _payments() -> st.SearchStrategy[Payment]:
         state=st.sampled_from(PaymentState),
         state_at=_moments(),
         readings=st.just(()),
+        held_at=st.none() | _moments(),
+        credited_at=st.none() | _moments(),
+        reason=st.text(max_size=20),
+        terminal=st.text(max_size=20),
     )
 
 

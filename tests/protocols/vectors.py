@@ -19,14 +19,17 @@ from server.messages import (
     ChangeSecret,
     CheckAccount,
     Command,
+    Confirm,
     GetStatement,
     GetStatus,
+    Hold,
     Outcome,
     Part,
     Pay,
     Payment,
     PaymentAccepted,
     PaymentCancelled,
+    PaymentHeld,
     PaymentState,
     PaymentStatus,
     Reading,
@@ -57,6 +60,8 @@ _REPLY_KEYS = {
 _OPERATIONS: Mapping[type, Operation] = {
     CheckAccount: Operation.CHECK,
     Pay: Operation.PAY,
+    Hold: Operation.HOLD,
+    Confirm: Operation.CONFIRM,
     Cancel: Operation.CANCEL,
     GetStatus: Operation.STATUS,
     GetStatement: Operation.STATEMENT,
@@ -204,6 +209,9 @@ def _outcome(table: Table, request: Request, meaning: Command | Refusal) -> Outc
             return AccountChecked(load_accounts()[number])
         case "PaymentAccepted":
             return PaymentAccepted(_payment(table["payment"], request, meaning), repeated)
+        case "PaymentHeld":
+            held = {"state": "held", "held_at": request.received_at} | table["payment"]
+            return PaymentHeld(_payment(held, request, meaning), repeated)
         case "PaymentCancelled":
             cancelled = {"state": "cancelled"} | table["payment"]
             return PaymentCancelled(_payment(cancelled, request, meaning), repeated)
@@ -228,6 +236,8 @@ def _outcome(table: Table, request: Request, meaning: Command | Refusal) -> Outc
 
 def _payment(table: Table, request: Request, meaning: Command | Refusal) -> Payment:
     recorded_at: dt.datetime = table.get("recorded_at", request.received_at)
+    state = PaymentState(table.get("state", "credited"))
+    credited = state in (PaymentState.CREDITED, PaymentState.REVERSED)
     amount = getattr(meaning, "amount", None)
     return Payment(
         payment_id=table.get("payment_id", getattr(meaning, "payment_id", 0) or _PAYMENT_ID),
@@ -239,9 +249,13 @@ def _payment(table: Table, request: Request, meaning: Command | Refusal) -> Paym
         amount=_money(table["amount"]) if "amount" in table else amount or Money(152340),
         paid_at=table.get("paid_at", getattr(meaning, "paid_at", None) or recorded_at),
         recorded_at=recorded_at,
-        state=PaymentState(table.get("state", "credited")),
+        state=state,
         state_at=table.get("state_at", recorded_at),
         readings=_results(table.get("readings", ())),
+        held_at=table.get("held_at"),
+        credited_at=table.get("credited_at", recorded_at if credited else None),
+        reason=table.get("reason", ""),
+        terminal=table.get("terminal", ""),
     )
 
 

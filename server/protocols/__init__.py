@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import pkgutil
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -73,15 +74,27 @@ class Code:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A dialect switch of a protocol, set for each agent; no `choices` = any text."""
+    """A dialect switch of a protocol, set for each agent.
+
+    It takes one of `choices`, or a text that `pattern` matches whole, or any text.
+    """
 
     name: str
     default: str
     choices: tuple[str, ...] = ()
+    pattern: str = ""
 
     def of(self, agent: Agent) -> str:
         """The agent's value, or the default."""
         return agent.setting(self.name, self.default)
+
+    def fault(self, value: str) -> str:
+        """What is wrong with a value; empty when nothing is."""
+        if self.choices and value not in self.choices:
+            return f"{self.name} = {value!r} is none of {', '.join(self.choices)}"
+        if self.pattern and re.fullmatch(self.pattern, value) is None:
+            return f"{self.name} = {value!r} is not of the form {self.pattern}"
+        return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,9 +172,9 @@ def setting_faults(
         if name not in known and name not in others
     ]
     wrong = [
-        f"{codec.name}: {name} = {value!r} is none of {', '.join(known[name].choices)}"
+        f"{codec.name}: {known[name].fault(value)}"
         for name, value in settings.items()
-        if name in known and known[name].choices and value not in known[name].choices
+        if name in known and known[name].fault(value)
     ]
     return (*unknown, *wrong)
 

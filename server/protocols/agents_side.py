@@ -114,11 +114,16 @@ class Network:
     signed over the request; it never raises. Both get the agent's settings, and the secrets of the
     agent's side: shared ones as the server has them, `agent_private_key` and `server_public_key`
     where there are key pairs.
+
+    Where CANCEL undoes only what is credited, `abandon` gives up what is held. `before_cancel` must
+    be asked and accepted first. Replies to both are read as those to CANCEL.
     """
 
     asks: Mapping[Operation, Ask]
     read: Read
     habits: Habits
+    abandon: Ask | None = None
+    before_cancel: Ask | None = None
     payment_id: Callable[[int], str] = str
     """The network's own number for its n-th payment, n from 1 to 10^12."""
 

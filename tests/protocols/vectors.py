@@ -42,6 +42,12 @@ from server.messages import (
 )
 from server.money import Money
 from server.protocols import Operation, Request
+from server.protocols.signatures import (
+    AGENT_PRIVATE_KEY,
+    AGENT_PUBLIC_KEY,
+    SERVER_PRIVATE_KEY,
+    SERVER_PUBLIC_KEY,
+)
 from server.refusals import Refusal
 
 ROOT = Path(__file__).parents[1] / "vectors" / "protocols"
@@ -51,7 +57,7 @@ Table = dict[str, Any]
 _RECEIVED_AT = dt.datetime(2026, 1, 15, 7, 20, 31, tzinfo=dt.UTC)
 _PAYMENT_ID = 700123
 _VECTOR_KEYS = {"origin", "received_at", "agent", "request", "command", "refused", "reply"}
-_AGENT_KEYS = {"zone", "settings", "secrets"}
+_AGENT_KEYS = {"zone", "settings", "secrets", "key_pairs"}
 _REQUEST_KEYS = {"method", "path", "query", "headers", "body", "encoding", "body_hex"}
 _REPLY_KEYS = {
     *("outcome", "account", "payment", "payments", "repeated", "results", "refusal", "field"),
@@ -118,6 +124,22 @@ def load_accounts() -> Mapping[str, AccountView]:
     return {number: _account(number, table) for number, table in tables.items()}
 
 
+@cache
+def load_keys() -> Mapping[str, str]:
+    """Both key pairs: PEM by name."""
+    return tomllib.loads((ROOT / "keys.toml").read_text("utf-8"))
+
+
+def server_keys() -> dict[str, str]:
+    """What the server holds of the key pairs."""
+    return {name: load_keys()[name] for name in (AGENT_PUBLIC_KEY, SERVER_PRIVATE_KEY)}
+
+
+def agent_keys() -> dict[str, str]:
+    """What the agent's side holds of them."""
+    return {name: load_keys()[name] for name in (AGENT_PRIVATE_KEY, SERVER_PUBLIC_KEY)}
+
+
 def read_vector(path: Path) -> Vector:
     """One file. Raises on a key that the format does not have."""
     table = tomllib.loads(path.read_text("utf-8"))
@@ -148,6 +170,8 @@ def _agent_table(path: Path, own: Table) -> Table:
     table = tomllib.loads(shared.read_text("utf-8")) if shared.exists() else {}
     table |= own
     _require_known(path, table, _AGENT_KEYS)
+    if table.get("key_pairs", False):
+        table["secrets"] = table.get("secrets", {}) | server_keys()
     return table
 
 

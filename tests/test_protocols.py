@@ -44,7 +44,10 @@ FOLDER = Path(server.protocols.__file__).parent
 CODECS = tuple(load().values())
 VECTORS = load_vectors()
 CORE_SETTINGS = {"cancel_after_close", "reading_window"}
-DEMO_KEYS = {"name", "title", "protocol", "zone", "allow_list", "limits", "settings", "secrets"}
+DEMO_KEYS = {
+    *("name", "title", "protocol", "zone", "allow_list", "limits", "settings", "secrets"),
+    "key_pairs",
+}
 
 every_codec = pytest.mark.parametrize("codec", CODECS, ids=lambda codec: codec.name)
 every_vector = pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector.name)
@@ -179,6 +182,7 @@ def test_the_demo_agent_is_complete(path: Path) -> None:
     assert demo["allow_list"]
     assert setting_faults(codec, demo.get("settings", {}), CORE_SETTINGS) == ()
     assert all(isinstance(secret, str) for secret in demo.get("secrets", {}).values())
+    assert demo.get("key_pairs", False) in (False, True)
 
 
 @every_codec

@@ -57,10 +57,10 @@ def element(name: str, text: str) -> str:
     return f"<{name}>{escape(text)}</{name}>"
 
 
-def document(markup: str, encoding: str = UTF_8) -> bytes:
+def document(markup: str, encoding: str = UTF_8, *, separator: str = "\n") -> bytes:
     """A whole document; characters outside the encoding become character references."""
-    declaration = f'<?xml version="1.0" encoding="{_DECLARED_NAMES[encoding]}"?>\n'
-    return (declaration + markup).encode(encoding, "xmlcharrefreplace")
+    declaration = f'<?xml version="1.0" encoding="{_DECLARED_NAMES[encoding]}"?>'
+    return (declaration + separator + markup).encode(encoding, "xmlcharrefreplace")
 
 
 def content_type(encoding: str = UTF_8) -> str:

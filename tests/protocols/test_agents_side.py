@@ -35,7 +35,7 @@ from server.money import Money
 from server.protocols import Codec, Operation, Request, Response, load
 from server.protocols.agents_side import Decision, Exchange, Intent, Network, Verdict, networks
 from server.refusals import Refusal
-from tests.protocols.vectors import load_accounts, make_agent
+from tests.protocols.vectors import agent_keys, load_accounts, make_agent, server_keys
 from tests.test_protocols import FOLDER
 
 NOW = dt.datetime(2026, 1, 15, 7, 20, 31, tzinfo=dt.UTC)
@@ -121,7 +121,14 @@ def sides(name: str) -> Sides:
     switched_on = {key: value for key, value in SWITCHED_ON.items() if key in known}
     agent = make_agent(name, demo["zone"], **demo.get("settings", {}) | switched_on)
     shared: dict[str, str] = demo.get("secrets", {})
-    return Sides(codec, networks()[name], agent, shared, shared)
+    paired = demo.get("key_pairs", False)
+    return Sides(
+        codec=codec,
+        network=networks()[name],
+        agent=agent,
+        server_secrets=shared | (server_keys() if paired else {}),
+        agent_secrets=shared | (agent_keys() if paired else {}),
+    )
 
 
 def view() -> AccountView:

@@ -1,0 +1,1 @@
+"""CyberPlat: parameters in, XML out, RSA in both directions."""

@@ -1,0 +1,60 @@
+"""Fields that many protocols have, read strictly; every fault is the refusal that names it."""
+
+from __future__ import annotations
+
+import re
+
+from server.accounts import is_account_number
+from server.money import Money, MoneyError
+from server.refusals import Refusal, Refused
+
+_OUR_NUMBER = re.compile(r"[1-9][0-9]{0,18}")
+_OUR_NUMBER_MAX = 2**63 - 1
+_QUOTED = 40
+
+
+def account(text: str, field: str) -> str:
+    """An account number as written. Raises Refused(ACCOUNT_MALFORMED)."""
+    if not is_account_number(text):
+        raise Refused(Refusal.ACCOUNT_MALFORMED, text[:_QUOTED], field)
+    return text
+
+
+def roubles(text: str, field: str, *, comma: bool = False, decimals: int = 2) -> Money:
+    """A positive sum in major units. Raises Refused(AMOUNT_MALFORMED)."""
+    try:
+        amount = Money.parse(text, comma=comma, decimals=decimals)
+    except MoneyError as error:
+        raise Refused(Refusal.AMOUNT_MALFORMED, str(error), field) from None
+    return _positive(amount, field)
+
+
+def kopecks(text: str, field: str) -> Money:
+    """A positive sum in minor units. Raises Refused(AMOUNT_MALFORMED)."""
+    try:
+        amount = Money.parse_kopecks(text)
+    except MoneyError as error:
+        raise Refused(Refusal.AMOUNT_MALFORMED, str(error), field) from None
+    return _positive(amount, field)
+
+
+def _positive(amount: Money, field: str) -> Money:
+    if not amount:
+        raise Refused(Refusal.AMOUNT_MALFORMED, "zero", field)
+    return amount
+
+
+def digits(text: str, field: str, length_max: int) -> str:
+    """An agent's number of digits, kept as text. Raises Refused(PAYMENT_ID_MALFORMED)."""
+    if not (text.isascii() and text.isdigit() and len(text) <= length_max):
+        raise Refused(Refusal.PAYMENT_ID_MALFORMED, text[:_QUOTED], field)
+    return text
+
+
+def our_number(text: str, field: str) -> int:
+    """A payment's number of ours. Raises Refused(PAYMENT_ID_MALFORMED, PAYMENT_NOT_FOUND)."""
+    if _OUR_NUMBER.fullmatch(text) is None:
+        raise Refused(Refusal.PAYMENT_ID_MALFORMED, text[:_QUOTED], field)
+    if int(text) > _OUR_NUMBER_MAX:
+        raise Refused(Refusal.PAYMENT_NOT_FOUND, text, field)
+    return int(text)

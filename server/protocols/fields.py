@@ -10,6 +10,7 @@ from server.refusals import Refusal, Refused
 
 _OUR_NUMBER = re.compile(r"[1-9][0-9]{0,18}")
 _OUR_NUMBER_MAX = 2**63 - 1
+_TOKEN = re.compile(r"[!-~]+")
 _QUOTED = 40
 
 
@@ -47,6 +48,13 @@ def _positive(amount: Money, field: str) -> Money:
 def digits(text: str, field: str, length_max: int) -> str:
     """An agent's number of digits, kept as text. Raises Refused(PAYMENT_ID_MALFORMED)."""
     if not (text.isascii() and text.isdigit() and len(text) <= length_max):
+        raise Refused(Refusal.PAYMENT_ID_MALFORMED, text[:_QUOTED], field)
+    return text
+
+
+def token(text: str, field: str, length_max: int) -> str:
+    """An agent's number of printable ASCII without spaces. Raises Refused(PAYMENT_ID_MALFORMED)."""
+    if len(text) > length_max or _TOKEN.fullmatch(text) is None:
         raise Refused(Refusal.PAYMENT_ID_MALFORMED, text[:_QUOTED], field)
     return text
 

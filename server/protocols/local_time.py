@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from functools import cache
 from zoneinfo import ZoneInfo
 
@@ -15,6 +16,16 @@ from server.refusals import Refusal, Refused
 # Years outside are a broken clock, not a payment.
 YEAR_MIN = 2000
 YEAR_MAX = 2099
+
+SPELLINGS = (
+    "%Y%m%d%H%M%S",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%d %H:%M:%S",
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y_%H:%M:%S",
+    "%Y/%m/%d %H:%M:%S",
+)
+"""How the sources spell a time of day; no text fits two of them."""
 
 _DIGITS = {
     "%Y": "(?P<year>[0-9]{4})",
@@ -43,6 +54,15 @@ def read(text: str, form: str, zone: str) -> dt.datetime:
     except ValueError:
         raise Refused(Refusal.DATE_MALFORMED, f"no such time: {text!r}") from None
     return local.astimezone(dt.UTC)
+
+
+def read_any(text: str, zone: str, forms: Sequence[str] = SPELLINGS) -> dt.datetime:
+    """The moment in UTC, for sources that do not say how they spell it; the first form that fits.
+
+    Raises Refused(DATE_MALFORMED).
+    """
+    fitting = next((form for form in forms if _pattern(form).fullmatch(text)), forms[0])
+    return read(text, fitting, zone)
 
 
 def write(moment: dt.datetime, form: str, zone: str) -> str:

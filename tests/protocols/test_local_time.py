@@ -13,6 +13,7 @@ from server.refusals import Refusal, Refused
 
 SBER = "%d.%m.%Y_%H:%M:%S"
 OSMP = "%Y%m%d%H%M%S"
+MOMENT = dt.datetime(2026, 1, 15, 7, 20, 30, tzinfo=dt.UTC)
 ZONES = ("Europe/Moscow", "Asia/Kamchatka", "Europe/Berlin", "America/Sao_Paulo", "UTC")
 
 
@@ -78,3 +79,30 @@ def test_what_is_no_time_is_refused(text: str) -> None:
 def test_separators_are_meant_literally() -> None:
     with pytest.raises(Refused):
         local_time.read("15x01x2026_10:20:30", SBER, "Europe/Moscow")
+
+
+@pytest.mark.parametrize("form", local_time.SPELLINGS)
+def test_every_known_spelling_is_read_back(form: str) -> None:
+    written = local_time.write(MOMENT, form, "Asia/Yekaterinburg")
+    assert local_time.read_any(written, "Asia/Yekaterinburg") == MOMENT
+
+
+@pytest.mark.parametrize("text", ["", "15/01/26", "2026-02-30T00:00:00", "20260115", "1e13"])
+def test_another_spelling_is_refused(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        local_time.read_any(text, "Europe/Moscow")
+    assert refused.value.refusal is Refusal.DATE_MALFORMED
+
+
+def test_no_text_fits_two_spellings() -> None:
+    for form in local_time.SPELLINGS:
+        written = local_time.write(MOMENT, form, "UTC")
+        assert sum(_fits(written, other) for other in local_time.SPELLINGS) == 1
+
+
+def _fits(text: str, form: str) -> bool:
+    try:
+        local_time.read(text, form, "UTC")
+    except Refused:
+        return False
+    return True

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 
 import asyncpg
 import structlog
@@ -33,9 +33,9 @@ from server.lookup.snapshot import Catalogue, UnknownServiceError, is_whole
 from server.payments.ports import PaidLane
 from server.refusals import Refusal, Refused
 
-Found = AccountView | Refused | None
+Found = bytes | Refused | None
 Asker = Callable[[Found], None]
-"""Told the account, None (certainly no such account), or Refused(TRY_LATER)."""
+"""Told the account's snapshot, None (certainly no such account), or Refused(TRY_LATER)."""
 
 _log = structlog.get_logger("lookup")
 _ENTRY_BYTES = 150  # of a dictionary's entry, key and the object around the value
@@ -84,7 +84,6 @@ class NearCache:
         self._fetches: Fetches[Asker] = Fetches(self._send)
         self._keeper = SessionKeeper(Node.from_url(redis_url), self)
         self._trusted_until = 0.0
-        self._tasks: set[asyncio.Task[None]] = set()
         self._hits = self._misses = 0
         self._evictions = 0
         self._failed_writes = 0
@@ -98,8 +97,6 @@ class NearCache:
     async def stop(self) -> None:
         """Disconnect; who still waits is refused."""
         await self._keeper.stop()
-        for task in self._tasks:
-            task.cancel()
         await self._database.stop()
 
     def tick(self) -> None:
@@ -184,18 +181,25 @@ class NearCache:
         view = self.get(number)
         if view is not None:
             return view
-        future: asyncio.Future[AccountView | None] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._view(await _answer_of(self.ask, number), number)
+        except SnapshotError as error:
+            self._complain(number, error)
+        try:
+            return await self._view(await _answer_of(self._database.ask, number), number)
+        except SnapshotError as error:
+            raise Refused(Refusal.TRY_LATER, str(error)) from error
 
-        def tell(found: Found) -> None:
-            if future.done():
-                return
-            if isinstance(found, Refused):
-                future.set_exception(found)
-            else:
-                future.set_result(found)
-
-        self.ask(number, tell)
-        return await future
+    async def _view(self, value: bytes | None, number: str) -> AccountView | None:
+        """A snapshot may name a service that is newer than our catalogue. Raises SnapshotError."""
+        if value is None:
+            return None
+        try:
+            return self._services.decode(value, number)
+        except UnknownServiceError:
+            view = await self._services.decode_or_learn(value, number)
+            self._views.clear()
+            return view
 
     def ask(self, number: str, asker: Asker) -> None:
         """What `find` does after a miss of `get`, by callback; perhaps before it returns."""
@@ -212,9 +216,9 @@ class NearCache:
         if len(self._fetches) >= _WAITING_MAX:
             asker(Refused(Refusal.TRY_LATER, "too many lookups wait"))
         elif session is None or session.floor is None or number in self._pins:
-            self._ask_database(number, asker)
+            self._database.ask(number, asker)
         elif session.silence_seconds() > _SILENCE_MAX_SECONDS:
-            self._ask_database(number, self._or_redis(number, asker))
+            self._database.ask(number, self._or_redis(number, asker))
         else:
             self._fetches.join(number, asker)
 
@@ -260,7 +264,6 @@ class NearCache:
         value: bytes | None,
         may_keep: bool,
     ) -> None:
-        found: Found = None
         if value is None:
             if not session.is_complete:
                 self._ask_database_for(number, askers)
@@ -269,23 +272,10 @@ class NearCache:
         elif session.floor is None or value[:4] < session.floor or not is_whole(value):
             self._ask_database_for(number, askers)
             return
-        else:
-            try:
-                found = self._services.decode(value, number)
-            except UnknownServiceError:
-                for asker in askers:
-                    self._begin(self._learn(value, number, asker))
-                return
-            except SnapshotError as error:
-                self._complain(number, error)
-                self._ask_database_for(number, askers)
-                return
         if may_keep and time.monotonic() <= self._trusted_until:
             self._entries.put(number, value)
-            if isinstance(found, AccountView):
-                self._views.put(number, found)
         for asker in askers:
-            asker(found)
+            asker(value or None)
 
     def _complain(self, number: str, error: SnapshotError) -> None:
         """At most once a second: after an upgrade it may be every account."""
@@ -296,36 +286,7 @@ class NearCache:
 
     def _ask_database_for(self, number: str, askers: list[Asker]) -> None:
         for asker in askers:
-            self._ask_database(number, asker)
-
-    def _ask_database(self, number: str, asker: Asker) -> None:
-        def tell(found: bytes | Refused | None) -> None:
-            if not isinstance(found, bytes):
-                asker(found)
-                return
-            try:
-                view = self._services.decode(found, number)
-            except SnapshotError:
-                self._begin(self._learn(found, number, asker))
-            else:
-                asker(view)
-
-        self._database.ask(number, tell)
-
-    def _begin(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def _learn(self, value: bytes, number: str, asker: Asker) -> None:
-        """The snapshot names a service that is newer than our catalogue."""
-        found: Found
-        try:
-            found = await self._services.decode_or_learn(value, number)
-            self._views.clear()
-        except SnapshotError as error:
-            found = Refused(Refusal.TRY_LATER, str(error))
-        asker(found)
+            self._database.ask(number, asker)
 
     async def publish(self, lanes: Sequence[PaidLane]) -> None:
         """Make every worker's next check see these lanes. To be called before the answer."""
@@ -378,3 +339,19 @@ class NearCache:
             "pins": len(self._pins),
             "sessions": self._keeper.count,
         }
+
+
+async def _answer_of(ask: Callable[[str, Asker], None], number: str) -> bytes | None:
+    """Ask and wait. Raises Refused."""
+    future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+
+    def tell(found: Found) -> None:
+        if future.done():
+            return
+        if isinstance(found, Refused):
+            future.set_exception(found)
+        else:
+            future.set_result(found)
+
+    ask(number, tell)
+    return await future

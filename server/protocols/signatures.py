@@ -146,12 +146,10 @@ def secret(secrets: Secrets, name: str) -> str:
 
 
 def require_fresh(signed_at: dt.datetime, request: Request, window_minutes: int) -> None:
-    """That a signed time is near the arrival; a window of 0 asks for nothing.
+    """That a signed time is near the arrival. Raises Refused(NOT_AUTHENTIC).
 
     Networks repeat a request as it was signed, for a day and longer: a window is only for those
-    that sign every repeat anew. Raises Refused(NOT_AUTHENTIC).
+    that sign every repeat anew.
     """
-    if window_minutes and abs(request.received_at - signed_at) > dt.timedelta(
-        minutes=window_minutes
-    ):
+    if abs(request.received_at - signed_at) > dt.timedelta(minutes=window_minutes):
         raise wrong()

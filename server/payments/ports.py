@@ -89,7 +89,10 @@ class Result(Enum):
     BUSY = "busy"
     DAY_CLOSED = "day_closed"
     CANCELLED = "cancelled"
+    PAYMENT_CANCELLED = "payment_cancelled"
+    """It is cancelled, reversed or expired: nothing more can become of it."""
     FORBIDDEN = "forbidden"
+    """The payment's state or its closed day does not allow it."""
 
 
 @dataclass(frozen=True, slots=True)

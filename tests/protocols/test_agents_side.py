@@ -33,7 +33,7 @@ from server.messages import (
 )
 from server.money import Money
 from server.protocols import Codec, Operation, Request, Response, load
-from server.protocols.agents_side import Decision, Exchange, Intent, Network, Verdict, networks
+from server.protocols.agents_side import Ask, Decision, Exchange, Intent, Network, Verdict, networks
 from server.refusals import Refusal
 from tests.protocols.vectors import agent_keys, load_accounts, make_agent, server_keys
 from tests.test_protocols import FOLDER
@@ -68,12 +68,26 @@ class Sides:
         )
 
     def understood(self, operation: Operation) -> Command:
-        request = self.request(self.asked(operation))
+        return self.understood_as(self.network.asks[operation])
+
+    def understood_as(self, ask: Ask) -> Command:
+        request = self.request(self.exchange(ask))
         self.codec.verify(request, self.server_secrets, NOW)
         return self.codec.decode(request)
 
     def asked(self, operation: Operation) -> Exchange:
-        return self.network.asks[operation](self.intent(), self.agent, self.agent_secrets)
+        return self.exchange(self.network.asks[operation])
+
+    def exchange(self, ask: Ask) -> Exchange:
+        return ask(self.intent(), self.agent, self.agent_secrets)
+
+    def reply_to(self, ask: Ask, operation: Operation, outcome: Outcome) -> Verdict:
+        exchange = self.exchange(ask)
+        request = self.request(exchange)
+        response = self.codec.sign(
+            request, self.codec.encode(request, outcome), self.server_secrets
+        )
+        return self.network.read(operation, exchange, response, self.agent, self.agent_secrets)
 
     def intent(self) -> Intent:
         return Intent(
@@ -183,6 +197,38 @@ def test_the_same_intent_is_the_same_bytes(name: str) -> None:
     both = sides(name)
     for operation in both.network.asks:
         assert both.asked(operation) == both.asked(operation)
+
+
+@every_network
+def test_what_is_held_can_be_given_up(name: str) -> None:
+    both = sides(name)
+    ask = both.network.abandon or both.network.asks.get(Operation.CANCEL)
+    if Operation.HOLD not in both.network.asks:
+        assert both.network.abandon is None
+        return
+    assert ask is not None
+    command = both.understood_as(ask)
+    assert isinstance(command, Cancel)
+    assert (command.agent_payment_id == both.network.payment_id(17)) != (
+        command.payment_id == PAYMENT_ID
+    )
+    cancelled = PaymentCancelled(both.payment(PaymentState.CANCELLED))
+    assert both.reply_to(ask, Operation.CANCEL, cancelled).decision is Decision.ACCEPTED
+    refused = RefusedOutcome(Refusal.PAYMENT_NOT_FOUND)
+    assert both.reply_to(ask, Operation.CANCEL, refused).decision is Decision.REFUSED
+
+
+@every_network
+def test_what_must_be_asked_before_a_cancellation_undoes_nothing_yet(name: str) -> None:
+    both = sides(name)
+    ask = both.network.before_cancel
+    if ask is None:
+        return
+    assert isinstance(both.understood_as(ask), GetStatus)
+    credited = PaymentStatus(both.payment(PaymentState.CREDITED))
+    assert both.reply_to(ask, Operation.CANCEL, credited).decision is Decision.ACCEPTED
+    refused = RefusedOutcome(Refusal.PAYMENT_NOT_FOUND)
+    assert both.reply_to(ask, Operation.CANCEL, refused).decision is Decision.REFUSED
 
 
 # --- answers ----------------------------------------------------------------------------------

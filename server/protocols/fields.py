@@ -21,22 +21,24 @@ def account(text: str, field: str) -> str:
     return text
 
 
-def roubles(text: str, field: str, *, comma: bool = False, decimals: int = 2) -> Money:
-    """A positive sum in major units. Raises Refused(AMOUNT_MALFORMED)."""
+def roubles(
+    text: str, field: str, *, comma: bool = False, decimals: int = 2, zero: bool = False
+) -> Money:
+    """A sum in major units, positive unless `zero` is welcome. Raises Refused(AMOUNT_MALFORMED)."""
     try:
         amount = Money.parse(text, comma=comma, decimals=decimals)
     except MoneyError as error:
         raise Refused(Refusal.AMOUNT_MALFORMED, str(error), field) from None
-    return _positive(amount, field)
+    return amount if zero else _positive(amount, field)
 
 
-def kopecks(text: str, field: str) -> Money:
-    """A positive sum in minor units. Raises Refused(AMOUNT_MALFORMED)."""
+def kopecks(text: str, field: str, *, zero: bool = False) -> Money:
+    """A sum in minor units, positive unless `zero` is welcome. Raises Refused(AMOUNT_MALFORMED)."""
     try:
         amount = Money.parse_kopecks(text)
     except MoneyError as error:
         raise Refused(Refusal.AMOUNT_MALFORMED, str(error), field) from None
-    return _positive(amount, field)
+    return amount if zero else _positive(amount, field)
 
 
 def _positive(amount: Money, field: str) -> Money:

@@ -6,6 +6,7 @@ import datetime as dt
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -43,7 +44,17 @@ PAID_AT = dt.datetime(2026, 1, 15, 7, 20, 30, tzinfo=dt.UTC)
 PAYMENT_ID = 700123
 SWITCHED_ON = {"cancel": "on", "status": "on"}
 
-every_network = pytest.mark.parametrize("name", sorted(networks()))
+
+def _demo_files() -> Mapping[str, Path]:
+    """The demo agents of protocols with a client side: name -> its file."""
+    files = (file for name in networks() for file in (FOLDER / name).glob("demo*.toml"))
+    return {tomllib.loads(file.read_text("utf-8")).get("name", file.parent.name): file
+            for file in files}  # fmt: skip
+
+
+DEMO_FILES = _demo_files()
+
+every_network = pytest.mark.parametrize("name", sorted(DEMO_FILES))
 
 
 @dataclass(frozen=True)
@@ -129,16 +140,17 @@ class Sides:
 
 
 def sides(name: str) -> Sides:
-    codec = load()[name]
-    demo = tomllib.loads((FOLDER / name / "demo.toml").read_text("utf-8"))
+    file = DEMO_FILES[name]
+    codec = load()[file.parent.name]
+    demo = tomllib.loads(file.read_text("utf-8"))
     known = {setting.name for setting in codec.settings}
     switched_on = {key: value for key, value in SWITCHED_ON.items() if key in known}
-    agent = make_agent(name, demo["zone"], **demo.get("settings", {}) | switched_on)
+    agent = make_agent(codec.name, demo["zone"], **demo.get("settings", {}) | switched_on)
     shared: dict[str, str] = demo.get("secrets", {})
     paired = demo.get("key_pairs", False)
     return Sides(
         codec=codec,
-        network=networks()[name],
+        network=networks()[codec.name],
         agent=agent,
         server_secrets=shared | (server_keys() if paired else {}),
         agent_secrets=shared | (agent_keys() if paired else {}),
@@ -154,8 +166,9 @@ def view() -> AccountView:
 
 @every_network
 def test_a_payment_is_asked_for_in_one_phase_or_in_two(name: str) -> None:
-    asked = set(networks()[name].asks)
-    assert asked <= load()[name].operations
+    both = sides(name)
+    asked = set(both.network.asks)
+    assert asked <= both.codec.operations
     assert (Operation.PAY in asked) is not ({Operation.HOLD, Operation.CONFIRM} <= asked)
 
 
@@ -188,7 +201,7 @@ def test_every_request_means_to_the_server_what_the_network_wants(name: str) -> 
 
 @every_network
 def test_a_network_numbers_its_payments_differently(name: str) -> None:
-    numbers = [networks()[name].payment_id(n) for n in (1, 2, 17, 10**6, 10**12)]
+    numbers = [sides(name).network.payment_id(n) for n in (1, 2, 17, 10**6, 10**12)]
     assert len(set(numbers)) == len(numbers)
 
 
@@ -314,6 +327,6 @@ def test_no_answer_but_a_whole_one_is_believed(name: str, data: st.DataObject) -
 
 @every_network
 def test_pauses_never_shrink_and_end_within_the_lifetime(name: str) -> None:
-    habits = networks()[name].habits
+    habits = sides(name).network.habits
     assert list(habits.pauses_seconds) == sorted(habits.pauses_seconds)
     assert 0 < habits.pauses_seconds[0] <= habits.pauses_seconds[-1] < habits.lifetime_seconds

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from server.messages import AccountChecked, RefusedOutcome
+from server.messages import AccountChecked, PaymentAccepted, RefusedOutcome
 from server.protocols import Operation, Request
 from server.protocols.osmp.codec import CODEC
-from server.protocols.osmp.settings import SETTINGS
+from server.protocols.osmp.codes import DUPLICATES, TABLES
 from server.refusals import Refusal
 from tests.protocols.junk import junk_requests, mutated, outcomes
 from tests.protocols.vectors import load_accounts, load_vectors, make_agent
@@ -36,7 +36,8 @@ def test_every_reply_has_exactly_one_result_and_it_comes_from_the_table(
         return
     root = etree.fromstring(response.body)
     (result,) = root.findall("result")
-    assert result.text in {CODEC.ok} | {code.code for code in CODEC.codes.values()}
+    tables = {code.code for table in TABLES.values() for code in table.values()}
+    assert result.text in tables | {code.code for code in DUPLICATES.values()} | {CODEC.ok}
     assert root.tag == "response"
 
 
@@ -80,9 +81,35 @@ def test_status_that_cannot_be_told_is_no_code_at_all() -> None:
     assert (response.status, response.body) == (503, b"")
 
 
-@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+@pytest.mark.parametrize("setting", CODEC.settings, ids=lambda setting: setting.name)
 def test_every_value_of_every_setting_answers(setting) -> None:  # type: ignore[no-untyped-def]
     for value in (setting.default, *setting.choices):
         asked = request("command=check&txn_id=1&account=1&sum=1.00", **{setting.name: value})
         CODEC.decode(asked)
-        assert b">5<" in CODEC.encode(asked, RefusedOutcome(Refusal.ACCOUNT_NOT_FOUND)).body
+        not_found = CODEC.encode(asked, RefusedOutcome(Refusal.ACCOUNT_NOT_FOUND))
+        assert etree.fromstring(not_found.body).findtext("result") in ("3", "5")
+        checked = CODEC.encode(asked, AccountChecked(load_accounts()["1004217"]))
+        assert etree.fromstring(checked.body).findtext("result") == "0"
+        assert b"1523.40" in checked.body
+
+
+@pytest.mark.parametrize("dialect", sorted(TABLES))
+def test_every_dialects_table_is_as_honest_as_the_first(dialect: str) -> None:
+    """Total; no refusal means success; only "try later" makes the network repeat."""
+    table = TABLES[dialect]
+    successes = {CODEC.ok} | ({DUPLICATES[dialect].code} if dialect in DUPLICATES else set())
+    for operation in CODEC.operations:
+        for refusal in Refusal:
+            code = table[operation, refusal]
+            assert code.code not in successes
+            again = code.code in CODEC.repeatable or code.status == 503
+            assert again is not refusal.final
+
+
+def test_what_only_a_dialect_calls_a_duplicate_is_said_for_repeats_only() -> None:
+    vector = next(vector for vector in OWN if vector.case == "sber2_pay")
+    first, again = vector.replies[0], vector.replies[1]
+    assert isinstance(again.outcome, PaymentAccepted)
+    assert again.outcome.repeated
+    assert b"<result>8<" in again.body
+    assert b"<result>8<" not in first.body

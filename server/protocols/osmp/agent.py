@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from urllib.parse import urlencode
 
+from lxml import etree
+
 from server.agents import Agent
+from server.money import Money
 from server.protocols import Operation, Response, Secrets, local_time, xml
 from server.protocols.agents_side import (
     UNREADABLE,
@@ -18,8 +22,10 @@ from server.protocols.agents_side import (
     money,
 )
 from server.protocols.osmp import settings
-from server.protocols.osmp.codes import OK, REPEATABLE
+from server.protocols.osmp.codes import OK, REPEATABLE, STATUS_NOT_FOUND, paid_code
 from server.refusals import Refused
+
+_BALANCE = re.compile(r"Balance: (-?[0-9.]+) ")
 
 
 def _check(intent: Intent, agent: Agent, _secrets: Secrets) -> Exchange:
@@ -58,7 +64,7 @@ def _get(agent: Agent, **parameters: str) -> Exchange:
 
 
 def _read(
-    operation: Operation, _exchange: Exchange, response: Response, _agent: Agent, _: Secrets
+    operation: Operation, _exchange: Exchange, response: Response, agent: Agent, _: Secrets
 ) -> Verdict:
     if response.status != 200:
         return UNREADABLE
@@ -67,12 +73,32 @@ def _read(
     except Refused:
         return UNREADABLE
     code = root.findtext("result", "")
+    if operation is Operation.STATUS and code == STATUS_NOT_FOUND.of(agent):
+        return Verdict(Decision.REFUSED, code)
     if not code or code in REPEATABLE:
         return Verdict(Decision.REPEAT, code)
-    if code != OK.code:
+    known = {OK.code, paid_code(agent, operation is Operation.PAY).code}
+    if code not in known:
         return Verdict(Decision.REFUSED, code)
-    debt = money(root.findtext("fields/field2", "")) if operation is Operation.CHECK else None
-    return Verdict(Decision.ACCEPTED, code, root.findtext("prv_txn", ""), debt)
+    debt = _debt(root, agent) if operation is Operation.CHECK else None
+    number = root.findtext(settings.OWN_TAG.of(agent), "")
+    return Verdict(Decision.ACCEPTED, code, number, debt)
+
+
+def _debt(root: etree._Element, agent: Agent) -> Money | None:
+    match settings.CHECK_SHOWS.of(agent):
+        case settings.FIELDS:
+            return money(root.findtext("fields/field2", ""))
+        case settings.DEBT:
+            return money(root.findtext("debt", ""))
+        case settings.BALANCE_FIELDS:
+            balance = money(root.findtext("fields/field1", ""))
+        case settings.COMMENT:
+            found = _BALANCE.match(root.findtext("comment", ""))
+            balance = money(found[1]) if found else None
+        case _:
+            balance = money(root.findtext("balance", ""))
+    return None if balance is None else -balance
 
 
 _ASKS: dict[Operation, Ask] = {

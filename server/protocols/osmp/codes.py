@@ -1,8 +1,12 @@
-"""What each refusal is called in OSMP (QIWI provider protocol, "Errors")."""
+"""What each refusal is called in OSMP (QIWI provider protocol, "Errors") and in its dialects."""
 
 from __future__ import annotations
 
-from server.protocols import Code, CodeTable, Operation
+from collections.abc import Mapping
+from dataclasses import replace
+
+from server.agents import Agent
+from server.protocols import Code, CodeTable, Operation, Setting
 from server.refusals import Refusal
 
 OPERATIONS = frozenset(
@@ -13,6 +17,9 @@ OK = Code("0", "OK")
 
 # 1: temporary; 90: not finished yet, which nothing of ours ever is, since crediting is at once.
 REPEATABLE = frozenset({"1", "90"})
+
+TABLE = Setting("codes", "osmp", ("osmp", "rapida", "apelsin", "sber"))
+STATUS_NOT_FOUND = Setting("status_not_found", "300", ("300", "1"))
 
 _CODES = {
     Refusal.MALFORMED: Code("300", "Неверный запрос"),
@@ -46,8 +53,82 @@ _BY_OPERATION = {
     (Operation.STATUS, Refusal.TRY_LATER): Code("", "Временная ошибка", status=503),
 }
 
-CODES: CodeTable = {
-    (operation, refusal): _BY_OPERATION.get((operation, refusal), _CODES[refusal])
-    for operation in OPERATIONS
-    for refusal in Refusal
+# 8 is "forbidden for technical reasons", which is how Rapida's server answers what is missing.
+_RAPIDA = {
+    Refusal.MALFORMED: "8",
+    Refusal.UNKNOWN_OPERATION: "8",
+    Refusal.AMOUNT_MALFORMED: "8",
+    Refusal.DATE_MALFORMED: "8",
+    Refusal.PAYMENT_ID_MALFORMED: "8",
 }
+# The list of Apelsin's server ends at 79 but for 300.
+_APELSIN = {
+    Refusal.AMOUNT_TOO_SMALL: "300",
+    Refusal.AMOUNT_TOO_LARGE: "300",
+    Refusal.METER_NOT_FOUND: "300",
+    Refusal.READING_IMPLAUSIBLE: "300",
+    Refusal.READING_PERIOD_CLOSED: "300",
+}
+# The bank's own list (contract conditions of 2019, annex 2), 6 to 12 for payments only.
+_SBER = {
+    Refusal.NOT_PERMITTED: "300",
+    Refusal.UNKNOWN_OPERATION: "2",
+    Refusal.ACCOUNT_MALFORMED: "4",
+    Refusal.ACCOUNT_NOT_FOUND: "3",
+    Refusal.ACCOUNT_CLOSED: "5",
+    Refusal.PAYMENTS_SUSPENDED: "5",
+    Refusal.AMOUNT_TOO_SMALL: "300",
+    Refusal.AMOUNT_TOO_LARGE: "300",
+    Refusal.METER_NOT_FOUND: "300",
+    Refusal.READING_IMPLAUSIBLE: "300",
+    Refusal.READING_PERIOD_CLOSED: "300",
+}
+_SBER_PAYMENT = {
+    Refusal.NOT_PERMITTED: "7",
+    Refusal.PAYMENTS_SUSPENDED: "7",
+    Refusal.AMOUNT_MALFORMED: "9",
+    Refusal.AMOUNT_TOO_SMALL: "10",
+    Refusal.AMOUNT_TOO_LARGE: "11",
+    Refusal.DATE_MALFORMED: "12",
+    Refusal.PAYMENT_ID_MALFORMED: "6",
+    Refusal.PAYMENT_NOT_FOUND: "6",
+}
+
+
+def _table(
+    everywhere: Mapping[Refusal, str], paying: Mapping[Refusal, str] | None = None
+) -> CodeTable:
+    """The table with other codes; the texts stay."""
+
+    def code(operation: Operation, refusal: Refusal) -> Code:
+        common = _BY_OPERATION.get((operation, refusal), _CODES[refusal])
+        own = (paying or {}).get(refusal) if operation is Operation.PAY else None
+        own = own or everywhere.get(refusal)
+        return replace(common, code=own) if own else common
+
+    return {(operation, refusal): code(operation, refusal) for operation in OPERATIONS
+            for refusal in Refusal}  # fmt: skip
+
+
+CODES: CodeTable = _table({})
+TABLES: Mapping[str, CodeTable] = {
+    "osmp": CODES,
+    "rapida": _table(_RAPIDA),
+    "apelsin": _table(_APELSIN),
+    "sber": _table(_SBER, _SBER_PAYMENT),
+}
+DUPLICATES = {"sber": Code("8", "Платёж уже принят")}
+"""Tables in which a repeated success has a code of its own."""
+
+
+def refusal_code(agent: Agent, operation: Operation, refusal: Refusal) -> Code:
+    """The agent's code for a refusal."""
+    code = TABLES[TABLE.of(agent)][operation, refusal]
+    if (operation, refusal) == (Operation.STATUS, Refusal.PAYMENT_NOT_FOUND):
+        return replace(code, code=STATUS_NOT_FOUND.of(agent))
+    return code
+
+
+def paid_code(agent: Agent, repeated: bool) -> Code:
+    """The agent's code for a payment that is credited."""
+    return DUPLICATES.get(TABLE.of(agent), OK) if repeated else OK

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 
-from server.accounts import is_account_number
 from server.agents import Agent
-from server.messages import Cancel, CheckAccount, Command, GetStatus, Pay
-from server.money import ZERO, Money, MoneyError
-from server.protocols import Operation, Request, Setting, form, local_time
+from server.messages import Cancel, CheckAccount, Command, GetStatus, Pay, Reading
+from server.money import ZERO, Money
+from server.protocols import Operation, Request, Setting, fields, form, local_time, readings
 from server.protocols.osmp import settings
-from server.protocols.osmp.readings import readings
 from server.refusals import Refusal, Refused
 
 GET_INFO = "getInfo"
 """A check without a payment: it has no txn_id, and neither has its reply."""
 
-_TXN_ID = re.compile(r"[0-9]{1,20}")
-_PRV_TXN = re.compile(r"[1-9][0-9]{0,18}")
-_PAYMENT_ID_MAX = 2**63 - 1
+_TXN_ID_LENGTH_MAX = 20
+_READINGS_MAX = 20
 _TXN_DATE = "%Y%m%d%H%M%S"
 _TERMINAL_LENGTH_MAX = 40
 
@@ -50,7 +46,7 @@ def _check(given: form.Form, agent: Agent) -> Command:
     amount = _checked_sum(given, settings.CHECK_SUM.of(agent))
     _currency(given, agent)
     # What a terminal says about meters is looked at now: once cash is in, it is too late.
-    readings(given, agent)
+    _readings(given, agent)
     # A sum of zero asks about no sum: kiosks look up the debt so, and no limit is meant.
     return CheckAccount(account, amount or None)
 
@@ -76,18 +72,13 @@ def _pay(given: form.Form, agent: Agent) -> Command:
         account=account,
         amount=amount,
         paid_at=None if missing else local_time.read(written, _TXN_DATE, agent.zone),
-        readings=readings(given, agent),
+        readings=_readings(given, agent),
         terminal=_terminal(given),
     )
 
 
 def _cancel(given: form.Form, _agent: Agent) -> Command:
-    written = given.get("prv_txn")
-    if _PRV_TXN.fullmatch(written) is None:
-        raise Refused(Refusal.PAYMENT_ID_MALFORMED, written[:40], "prv_txn")
-    if int(written) > _PAYMENT_ID_MAX:
-        raise Refused(Refusal.PAYMENT_NOT_FOUND, written, "prv_txn")
-    return Cancel(payment_id=int(written))
+    return Cancel(payment_id=fields.our_number(given.get("prv_txn"), "prv_txn"))
 
 
 def _status(given: form.Form, _agent: Agent) -> Command:
@@ -95,17 +86,11 @@ def _status(given: form.Form, _agent: Agent) -> Command:
 
 
 def _txn_id(given: form.Form) -> str:
-    txn_id = given.get("txn_id")
-    if _TXN_ID.fullmatch(txn_id) is None:
-        raise Refused(Refusal.PAYMENT_ID_MALFORMED, txn_id[:40], "txn_id")
-    return txn_id
+    return fields.digits(given.get("txn_id"), "txn_id", _TXN_ID_LENGTH_MAX)
 
 
 def _account(given: form.Form) -> str:
-    account = given.get("account")
-    if not is_account_number(account):
-        raise Refused(Refusal.ACCOUNT_MALFORMED, account[:40], "account")
-    return account
+    return fields.account(given.get("account"), "account")
 
 
 def _checked_sum(given: form.Form, demand: str) -> Money:
@@ -118,10 +103,15 @@ def _checked_sum(given: form.Form, demand: str) -> Money:
 
 
 def _sum(given: form.Form) -> Money:
-    try:
-        return Money.parse(given.get("sum"))
-    except MoneyError as error:
-        raise Refused(Refusal.AMOUNT_MALFORMED, str(error), "sum") from None
+    return fields.roubles(given.get("sum"), "sum", zero=True)
+
+
+def _readings(given: form.Form, agent: Agent) -> tuple[Reading, ...]:
+    """Readings in data1 … data20, whose meaning QIWI leaves to the contract."""
+    if settings.READINGS.of(agent) == settings.OFF:
+        return ()
+    names = [f"data{number}" for number in range(1, _READINGS_MAX + 1)]
+    return readings.pairs((name, given.get(name)) for name in names)
 
 
 def _currency(given: form.Form, agent: Agent) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
-from server.accounts import AccountView, is_account_number
+from server.accounts import AccountView
 from server.messages import (
     AccountChecked,
     CheckAccount,
@@ -15,14 +13,23 @@ from server.messages import (
     PaymentAccepted,
     RefusedOutcome,
 )
-from server.money import Money, MoneyError
-from server.protocols import Code, Codec, Operation, Request, Response, form, local_time, xml
+from server.protocols import (
+    Code,
+    Codec,
+    Operation,
+    Request,
+    Response,
+    fields,
+    form,
+    local_time,
+    xml,
+)
 from server.protocols.sber import settings
 from server.protocols.sber.codes import CODES, DUPLICATE, OK, OPERATIONS, REPEATABLE
 from server.refusals import Refusal, Refused
 
-_PAY_ID = re.compile(r"[0-9]{1,20}")
-_DATE = "%d.%m.%Y_%H:%M:%S"
+DATE = "%d.%m.%Y_%H:%M:%S"
+_PAY_ID_LENGTH_MAX = 20
 
 _OPERATIONS = {"check": Operation.CHECK, "payment": Operation.PAY}
 
@@ -33,16 +40,14 @@ def decode(request: Request) -> Command:
     operation = _operation_of(given)
     if operation is Operation.UNKNOWN:
         raise Refused(Refusal.UNKNOWN_OPERATION, given.get("action")[:40], "ACTION")
-    account = given.get("account")
-    if not is_account_number(account):
-        raise Refused(Refusal.ACCOUNT_MALFORMED, account[:40], "ACCOUNT")
+    account = fields.account(given.get("account"), "ACCOUNT")
     if operation is Operation.CHECK:
         return CheckAccount(account)
     return Pay(
         account=account,
-        amount=_amount(given),
-        agent_payment_id=_pay_id(given),
-        paid_at=local_time.read(given.get("pay_date"), _DATE, request.agent.zone),
+        amount=fields.roubles(given.get("amount"), "AMOUNT"),
+        agent_payment_id=fields.digits(given.get("pay_id"), "PAY_ID", _PAY_ID_LENGTH_MAX),
+        paid_at=local_time.read(given.get("pay_date"), DATE, request.agent.zone),
     )
 
 
@@ -78,23 +83,6 @@ def _asked(request: Request) -> Operation:
         return Operation.UNKNOWN
 
 
-def _amount(given: form.Form) -> Money:
-    try:
-        amount = Money.parse(given.get("amount"))
-    except MoneyError as error:
-        raise Refused(Refusal.AMOUNT_MALFORMED, str(error), "AMOUNT") from None
-    if not amount:
-        raise Refused(Refusal.AMOUNT_MALFORMED, "zero", "AMOUNT")
-    return amount
-
-
-def _pay_id(given: form.Form) -> str:
-    pay_id = given.get("pay_id")
-    if _PAY_ID.fullmatch(pay_id) is None:
-        raise Refused(Refusal.PAYMENT_ID_MALFORMED, pay_id[:40], "PAY_ID")
-    return pay_id
-
-
 def _shown(request: Request, view: AccountView) -> str:
     debt_positive = settings.BALANCE_SIGN.of(request.agent) == settings.DEBT_POSITIVE
     balance = view.debt if debt_positive else -view.debt
@@ -112,7 +100,7 @@ def _shown(request: Request, view: AccountView) -> str:
 
 
 def _registered(request: Request, payment: Payment, amount_tag: str) -> str:
-    registered_at = local_time.write(payment.recorded_at, _DATE, request.agent.zone)
+    registered_at = local_time.write(payment.recorded_at, DATE, request.agent.zone)
     return "".join(
         (
             xml.element("EXT_ID", str(payment.payment_id)),

@@ -77,11 +77,9 @@ def is_success(operation: Operation, outcome: Outcome) -> bool:
             PaymentStatus(payment),
         ):
             return payment.state is PaymentState.CREDITED
-        case (
-            (Operation.CHECK, AccountChecked())
-            | (Operation.HOLD, PaymentHeld())
-            | (Operation.CANCEL, PaymentCancelled())
-        ):
+        case Operation.HOLD, PaymentHeld(payment):
+            return payment.state is PaymentState.HELD
+        case (Operation.CHECK, AccountChecked()) | (Operation.CANCEL, PaymentCancelled()):
             return True
         case _:
             return False

@@ -6,6 +6,7 @@ Refused whatever was wrong with signature, key or message.
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import hashlib
 import hmac
@@ -23,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
-from server.protocols import Request, Secrets
+from server.protocols import Headers, Request, Secrets
 from server.refusals import Refusal, Refused
 
 
@@ -140,6 +141,17 @@ def secret(secrets: Secrets, name: str) -> str:
     if not found:
         raise wrong()
     return found
+
+
+def basic(headers: Headers) -> str:
+    """`user:password` of HTTP Basic authentication; empty when there is none to read."""
+    scheme, _, encoded = headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        return base64.b64decode(encoded.strip(), validate=True).decode()
+    except ValueError:
+        return ""
 
 
 # --- time -------------------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from server.protocols import Request
 from server.protocols.signatures import (
     AGENT_PUBLIC_KEY,
     Digest,
+    basic,
     digest_hex,
     hmac_hex,
     require_fresh,
@@ -162,6 +163,24 @@ def test_texts_are_compared_whole() -> None:
     assert same("ключ", "ключ")
     assert not same("ключ", "ключа")
     assert not same("\ud800", "ключ")
+
+
+@pytest.mark.parametrize(
+    ("header", "credentials"),
+    [
+        ("Basic UGF5Y29tOmszeS1zYW5kYm94", "Paycom:k3y-sandbox"),
+        ("basic UGF5Y29tOmszeS1zYW5kYm94", "Paycom:k3y-sandbox"),
+        ("Bearer UGF5Y29tOmszeS1zYW5kYm94", ""),
+        ("Basic UGF5Y29tOmszeS1zYW5kYm9", ""),
+        ("Basic /w==", ""),
+        ("Basic ключ", ""),
+        ("Basic", ""),
+        ("", ""),
+    ],
+)
+def test_basic_credentials_are_read_or_there_are_none(header: str, credentials: str) -> None:
+    assert basic({"authorization": header}) == credentials
+    assert basic({}) == ""
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Payme (Paycom, Uzbekistan) Merchant API: JSON-RPC, payments in two phases."""

@@ -1,0 +1,1 @@
+"""РНКБ (Crimea): QueryType=check, pay and, for reconciliation, balance."""

@@ -98,7 +98,7 @@ class Habits:
     cash_back: bool = True
     """Whether a final refusal of a payment gives the payer the money back."""
     at_the_end: Decision = Decision.REFUSED
-    """What it takes an unanswered payment for when the lifetime is over."""
+    """What it takes an unanswered PAY or CONFIRM for when the lifetime is over."""
 
 
 Ask = Callable[[Intent, Agent, Secrets], Exchange]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from binascii import a2b_qp
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from urllib.parse import unquote_to_bytes
+from functools import lru_cache
 
 from server.protocols import Request
 from server.refusals import Refusal, Refused
@@ -15,7 +16,9 @@ PARAMETERS_MAX = 100
 CONTENT_TYPE = "application/x-www-form-urlencoded"
 
 # RFC 3986 wants everything but printable ASCII encoded; a percent sign starts two hex digits.
-_WELL_FORMED = re.compile(r"(?:[!-$&-~]|%[0-9A-Fa-f]{2})*")
+_WELL_FORMED = re.compile(r"(?:[!-$&-~]++|%[0-9A-Fa-f]{2})*+")
+# A request is read by verify, decode and encode; those between its arrival and answer are few.
+_READ_MAX = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,11 @@ def read(request: Request, encoding: str = "utf-8", *, fold_case: bool = False) 
 
     `fold_case` makes names that differ only in case one name. Raises Refused(MALFORMED).
     """
-    text = _source(request)
+    return _read(_source(request), encoding, fold_case)
+
+
+@lru_cache(_READ_MAX)
+def _read(text: str, encoding: str, fold_case: bool) -> Form:
     if len(text) > BYTES_MAX or _WELL_FORMED.fullmatch(text) is None:
         raise Refused(Refusal.MALFORMED, f"not a form: {text[:80]!r}")
     pieces = [piece for piece in text.split("&") if piece]
@@ -81,4 +88,7 @@ def _source(request: Request) -> str:
 def _decoded(text: str, encoding: str) -> str:
     if "%" not in text and "+" not in text:
         return text
-    return unquote_to_bytes(text.replace("+", " ")).decode(encoding)
+    # Quoted-printable is the same but for its sign, and decoded by C. What is no escape cannot
+    # come here.
+    quoted = text.replace("+", " ").replace("=", "=3D").replace("%", "=")
+    return a2b_qp(quoted).decode(encoding)

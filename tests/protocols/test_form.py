@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from urllib.parse import quote, urlencode
+from urllib.parse import quote, unquote_to_bytes, urlencode
 
 import pytest
 from hypothesis import given
@@ -138,3 +138,13 @@ def test_a_form_may_leave_out_its_type_or_add_to_it(headers: dict[str, str]) -> 
 def test_every_escape_of_every_byte_is_read() -> None:
     every = "".join(map(chr, range(256)))
     assert form.read(get("a=" + quote(every, encoding="latin-1")), "latin-1").get("a") == every
+
+
+@given(
+    st.lists(
+        st.sampled_from(["%3D", "%0A", "%0d%0a", "%25", "%41", "%00", "%7E", ".", "_", "~", "0D"])
+    ).map("".join)
+)
+def test_every_escape_is_the_byte_that_it_names(written: str) -> None:
+    read = form.read(get(f"a={written}={written}"), "latin-1")
+    assert read.get("a") == unquote_to_bytes(f"{written}={written}").decode("latin-1")

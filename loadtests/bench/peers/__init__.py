@@ -1,0 +1,1 @@
+"""What engineers would put in our place: servers to compare with, and how they are set up."""

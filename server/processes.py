@@ -8,6 +8,7 @@ import socket
 import tempfile
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 from server.config import Settings
 from server.logs import configure
@@ -15,10 +16,15 @@ from server.lookup.ring import Ring
 from server.supervisor import Body, Ready, Supervisor, listen
 
 
-def supervise(settings: Settings, on_ready: Callable[[int], None]) -> int:
-    """Serve until a signal; `on_ready` is told the port. Returns the exit code."""
+def supervise(
+    settings: Settings, on_ready: Callable[[int], None], data: Path | None = None
+) -> int:
+    """Serve until a signal; `on_ready` is told the port. Returns the exit code.
+
+    Working files go to `data`, where there is one, and are cleared at every start.
+    """
+    directory = _metrics_directory(data)
     # prometheus_client looks for this when it is imported, which the workers do after the fork.
-    directory = tempfile.mkdtemp(prefix="kvitok-metrics-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
     listener = listen(settings.host, settings.port)
     ring = Ring.create(settings.workers)
@@ -34,6 +40,16 @@ def supervise(settings: Settings, on_ready: Callable[[int], None]) -> int:
     finally:
         listener.close()
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _metrics_directory(data: Path | None) -> str:
+    if data is None:
+        return tempfile.mkdtemp(prefix="kvitok-metrics-")
+    directory = data / "metrics"
+    # What a killed server left would be counted again.
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir()
+    return str(directory)
 
 
 def _worker(

@@ -65,7 +65,7 @@ def demo(
         )
         run(_build(settings, accounts))
         running = Running(postgres.dsn, valkey.url, port, os.getpid())
-        raise typer.Exit(_supervise(settings, lambda bound: _announce(running, data, bound)))
+        raise typer.Exit(_supervise(settings, lambda bound: _announce(running, data, bound), data))
     except EmbeddedError as error:
         stop(EXIT_UNREACHABLE, str(error))
     finally:
@@ -132,10 +132,12 @@ def _progress(done: int, total: int, what: str) -> None:
         sys.stderr.flush()
 
 
-def _supervise(settings: Settings, on_ready: Callable[[int], None]) -> int:
+def _supervise(
+    settings: Settings, on_ready: Callable[[int], None], data: Path | None = None
+) -> int:
     from server.processes import supervise
 
-    return supervise(settings, on_ready)
+    return supervise(settings, on_ready, data)
 
 
 def _announce(running: Running, data: Path, port: int) -> None:

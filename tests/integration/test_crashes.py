@@ -90,6 +90,21 @@ def test_a_second_start_keeps_all_data_and_a_stop_leaves_nothing_running(tmp_pat
         stop_and_start_again(demo)
 
 
+def test_a_killed_demo_leaves_nothing_outside_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
+    with Demo(tmp_path / "demo", accounts=20) as demo:
+        left = demo.directory / "metrics" / "counter_1.db"
+        left.write_bytes(b"of a killed process")
+        demo.kill()
+        demo.start()
+        assert not left.exists()
+        demo.kill()
+    assert not list((tmp_path / "tmp").glob("kvitok-*"))
+
+
 def stop_and_start_again(demo: Demo) -> None:
     assert "<result>0</result>" in pay(demo, "1000001")
     before = demo.json("account", "show", "1000002")

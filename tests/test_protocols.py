@@ -43,7 +43,7 @@ from tests.protocols.vectors import Vector, load_vectors, make_agent
 FOLDER = Path(server.protocols.__file__).parent
 CODECS = tuple(load().values())
 VECTORS = load_vectors()
-CORE_SETTINGS = {"cancel_after_close", "reading_window"}
+CORE_SETTINGS = {"cancel_after_close", "reading_window", "remember_refusals"}
 DEMO_KEYS = {
     *("name", "title", "protocol", "zone", "allow_list", "limits", "settings", "secrets"),
     "key_pairs",

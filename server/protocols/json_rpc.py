@@ -8,11 +8,10 @@ from typing import TypeVar
 
 import msgspec
 
-from server.protocols import Request, Response
+from server.protocols import Request, Response, json_text
 from server.refusals import Refusal, Refused
 
 BODY_BYTES_MAX = 65_536
-CONTENT_TYPE = "application/json; charset=utf-8"
 
 # What a refusal of a call as such is about: its `field`.
 NOT_POST = "http"
@@ -88,4 +87,4 @@ def error(id: Id, code: int, message: object, data: object = None) -> Response:
 
 
 def _reply(said: Mapping[str, object]) -> Response:
-    return Response(msgspec.json.encode(said), CONTENT_TYPE)
+    return Response(json_text.encode(said), json_text.CONTENT_TYPE)

@@ -50,11 +50,12 @@ def read(request: Request, encoding: str = "utf-8", *, fold_case: bool = False) 
 
     `fold_case` makes names that differ only in case one name. Raises Refused(MALFORMED).
     """
-    return _read(_source(request), encoding, fold_case)
+    return parse(_source(request), encoding, fold_case)
 
 
 @lru_cache(_READ_MAX)
-def _read(text: str, encoding: str, fold_case: bool) -> Form:
+def parse(text: str, encoding: str, fold_case: bool = False) -> Form:
+    """The parameters in a text, wherever it stood. Raises Refused(MALFORMED)."""
     if len(text) > BYTES_MAX or _WELL_FORMED.fullmatch(text) is None:
         raise Refused(Refusal.MALFORMED, f"not a form: {text[:80]!r}")
     pieces = [piece for piece in text.split("&") if piece]

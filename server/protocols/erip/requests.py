@@ -52,6 +52,9 @@ class Kind(Enum):
     STORN_RESULT = "StornResult"
 
 
+_KINDS = {kind.value: kind for kind in Kind}
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """A request as sent: the values of its head, and those of the block named after its type."""
@@ -106,17 +109,18 @@ def _document(request: Request) -> bytes:
 
 def read(request: Request) -> Message:
     """The message in a request, of a perhaps unknown kind. Raises Refused(MALFORMED)."""
-    return _read(_document(request))
+    return _message(_document(request))
 
 
 @lru_cache(_READ_MAX)
-def _read(document: bytes) -> Message:
+def _message(document: bytes) -> Message:
     root = xml.parse(document)
     if root.tag != ROOT:
         raise Refused(Refusal.MALFORMED, f"not a {ROOT}")
     head = _texts(root)
-    kind = next((kind for kind in Kind if kind.value == head.get("RequestType")), None)
-    blocks = root.findall(kind.value) if kind else []
+    name = head.get("RequestType", "")
+    kind = _KINDS.get(name)
+    blocks = root.findall(name) if kind else []
     if len(blocks) > 1:
         raise Refused(Refusal.MALFORMED, "two blocks")
     return Message(kind, head, _texts(blocks[0]) if blocks else {})

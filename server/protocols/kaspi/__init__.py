@@ -1,0 +1,1 @@
+"""Kaspi, biller's side: parameters in a query string, JSON out."""

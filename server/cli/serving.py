@@ -63,7 +63,7 @@ def demo(
             workers=workers,
             demo=True,
         )
-        run(_build(settings, accounts))
+        run(_build(settings, accounts, data))
         running = Running(postgres.dsn, valkey.url, port, os.getpid())
         raise typer.Exit(_supervise(settings, lambda bound: _announce(running, data, bound), data))
     except EmbeddedError as error:
@@ -98,10 +98,11 @@ def dsn(
     typer.echo(settings.redis_url if redis else settings.dsn)
 
 
-async def _build(settings: Settings, accounts: int) -> None:
+async def _build(settings: Settings, accounts: int, data: Path) -> None:
     """Schema, town and secrets; a directory that has them keeps them."""
     from server.api.passwords import password_hash
     from server.api.sessions import DEMO_PASSWORD
+    from server.cli.demo_keys import secrets_of
     from server.demo.agents import demo_agents
     from server.demo.staff import DEMO_STAFF
     from server.demo.town import build_town
@@ -118,8 +119,8 @@ async def _build(settings: Settings, accounts: int) -> None:
     connection = await asyncpg.connect(settings.dsn)
     try:
         for agent in demo_agents():
-            if agent.secrets:
-                await set_secrets(connection, sealer, agent.name, agent.secrets)
+            if secrets := secrets_of(agent, data):
+                await set_secrets(connection, sealer, agent.name, secrets)
         for person in DEMO_STAFF:
             await add_staff(connection, person, password_hash(DEMO_PASSWORD))
     finally:

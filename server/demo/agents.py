@@ -18,7 +18,10 @@ _AMOUNT_MAX_KOPECKS = 15_000_00
 
 @dataclass(frozen=True, slots=True)
 class DemoAgent:
-    """An agent of the demo; `secrets` are written in its demo.toml, for loopback only."""
+    """An agent of the demo; `secrets` are written in its demo.toml, for loopback only.
+
+    One with `key_pairs` signs with a key, and gets a pair of pairs at the demo's first start.
+    """
 
     name: str
     title: str
@@ -29,6 +32,7 @@ class DemoAgent:
     allow_list: tuple[str, ...] = _LOOPBACK
     settings: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
+    key_pairs: bool = False
 
 
 @cache
@@ -52,6 +56,7 @@ def _read(file: Path) -> DemoAgent:
         allow_list=tuple(said.get("allow_list", _LOOPBACK)),
         settings=said.get("settings", {}),
         secrets=said.get("secrets", {}),
+        key_pairs=said.get("key_pairs", False),
     )
 
 

@@ -21,14 +21,15 @@ import redis
 from loadtests.bench import shapes
 from loadtests.bench.load import Target
 from loadtests.bench.machine import Cores, said_by, started_on
+from loadtests.bench.names import (
+    AIOHTTP,
+    NGINX_DICT,
+    NGINX_STATIC,
+    NGINX_TCP,
+    NGINX_UNIX,
+    PHP,
+)
 from server.embedded import EmbeddedValkey
-
-NGINX_STATIC = "nginx, a file"
-NGINX_TCP = "nginx + Lua + Redis, TCP"
-NGINX_UNIX = "nginx + Lua + Redis, unix socket"
-NGINX_DICT = "nginx + Lua shared dict"
-AIOHTTP = "plain aiohttp + redis-py"
-PHP = "php-fpm + phpredis"
 
 _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[2]

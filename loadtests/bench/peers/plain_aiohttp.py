@@ -25,6 +25,7 @@ def _application(redis_url: str) -> web.Application:
         rest = await redis.get("p:" + request.query["account"])
         if rest is None:
             return web.Response(status=503)
+        assert isinstance(rest, bytes)
         body = _HEAD + request.query["txn_id"].encode() + _SIGN_END + rest
         return web.Response(body=body, content_type="text/xml", charset="utf-8")
 

@@ -1,0 +1,28 @@
+"""Interleaved rounds: everybody once in each, in another order every time."""
+
+from __future__ import annotations
+
+import random
+import sys
+from collections.abc import Callable, Mapping
+
+from loadtests.bench.load import Sample
+
+Work = Mapping[str, Callable[[int], Sample]]
+"""By row: measures it once; told the round, so that all rows of a round ask for the same."""
+Samples = dict[str, list[Sample]]
+
+
+def interleaved(work: Work, rounds: int, *, seed: int = 1, warm_up: bool = True) -> Samples:
+    """Every row's samples, round by round. The first round only warms up and is not kept."""
+    generator = random.Random(seed)
+    found: Samples = {name: [] for name in work}
+    for number in range(-1 if warm_up else 0, rounds):
+        order = list(work)
+        generator.shuffle(order)
+        for name in order:
+            sample = work[name](number)
+            if number >= 0:
+                found[name].append(sample)
+        print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
+    return found

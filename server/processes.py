@@ -16,9 +16,7 @@ from server.lookup.ring import Ring
 from server.supervisor import Body, Ready, Supervisor, listen
 
 
-def supervise(
-    settings: Settings, on_ready: Callable[[int], None], data: Path | None = None
-) -> int:
+def supervise(settings: Settings, on_ready: Callable[[int], None], data: Path | None = None) -> int:
     """Serve until a signal; `on_ready` is told the port. Returns the exit code.
 
     Working files go to `data`, where there is one, and are cleared at every start.

@@ -27,7 +27,13 @@ _QUERY = (
     " p.advance from ledger.account_billed b join ledger.account_paid p on p.account = b.account"
     " where b.account = any($1)"
 )
-_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+_ERRORS = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 class Bulkhead:

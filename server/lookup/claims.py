@@ -13,6 +13,13 @@ from server.refusals import Refusal, Refused
 
 _REDIS_SECONDS = 0.15
 _DATABASE_SECONDS = 2.0
+_LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 class Claims:
@@ -43,6 +50,6 @@ class Claims:
                     key,
                     expires,
                 )
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _LOST as error:
             raise Refused(Refusal.TRY_LATER, f"replay key: {error!r}") from error
         return status.endswith(" 1")

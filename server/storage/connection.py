@@ -6,6 +6,13 @@ from typing import TypeAlias
 
 import asyncpg
 
+_UNANSWERED = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )
@@ -15,5 +22,5 @@ async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
     """Whether PostgreSQL answers now."""
     try:
         return bool(await pool.fetchval("select true"))
-    except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except _UNANSWERED:
         return False

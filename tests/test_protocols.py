@@ -248,6 +248,20 @@ def test_junk_is_a_command_or_a_refusal(codec: Codec, data: st.DataObject) -> No
 
 
 @every_codec
+@pytest.mark.parametrize(
+    "piece", [b"a", b"<a>", b"[", b"<?xml?>", b"<params>", b"<Sign>0", b"a=1&", b"--\r\n", b"%00"]
+)
+def test_a_flood_is_refused(codec: Codec, piece: bytes) -> None:
+    """Far more than the transport lets through; nothing in it may take longer than reading it."""
+    body = piece * (10_000_000 // len(piece))
+    agent = make_agent(codec.name)
+    request = Request("POST", "/", "", {}, body, agent, dt.datetime(2026, 1, 15, tzinfo=dt.UTC))
+    assert isinstance(understand(codec, request, {"secret": "x", "salt": "x"}), Refusal)
+    with pytest.raises(Refused):
+        codec.decode(request)
+
+
+@every_codec
 @settings(max_examples=300)
 @given(data=st.data())
 def test_a_damaged_request_is_a_command_or_a_refusal(codec: Codec, data: st.DataObject) -> None:

@@ -33,7 +33,8 @@ from server.refusals import Refusal, Refused
 
 SECRET = "secret"
 
-_PARAMS = re.compile(r"<params>(.*)</params>", re.DOTALL)
+_PARAMS = "<params>"
+_PARAMS_END = "</params>"
 _SIGN = re.compile(r"<sign>([0-9A-Fa-f]{32})</sign>")
 _PAY_ID_LENGTH_MAX = 64
 _CHILDREN_MAX = 20
@@ -71,13 +72,14 @@ def _text(request: Request) -> str:
 @lru_cache(_READ_MAX)
 def split(text: str) -> Sent:
     """A message of either direction taken apart. Raises Refused(MALFORMED)."""
-    params = _PARAMS.search(text)
-    if params is None:
+    before, found, rest = text.partition(_PARAMS)
+    inner, found_end, after = rest.rpartition(_PARAMS_END)
+    if not found or not found_end:
         raise Refused(Refusal.MALFORMED, "no params", "params")
-    signs = _SIGN.findall(text[: params.start()] + text[params.end() :])
+    signs = _SIGN.findall(f"{before} {after}")
     if len(signs) != 1:
         raise Refused(Refusal.MALFORMED, "not one sign", "sign")
-    return Sent(params[1], signs[0])
+    return Sent(inner, signs[0])
 
 
 def verify(request: Request, secrets: Secrets, _now: dt.datetime) -> Verified:

@@ -90,7 +90,7 @@ def _read(
         return Verdict(Decision.REPEAT, code)
     number = said.get("merchant_prepare_id", said.get("merchant_confirm_id", ""))
     wanted = CANCELLED.code if operation is Operation.CANCEL else OK.code
-    accepted = number != "" and code in (wanted, DUPLICATE.code)
+    accepted = code in (wanted, DUPLICATE.code)
     return Verdict(Decision.ACCEPTED if accepted else Decision.REFUSED, code, str(number))
 
 

@@ -34,7 +34,8 @@ DATE_TIME = "%Y%m%d%H%M%S"
 ROOT = "ServiceProvider_Request"
 
 _SIGNATURE = re.compile(r"\s*SALT\+MD5:\s*([0-9A-Fa-f]{32})\s*")
-_DOCUMENT = re.compile(rb"<\?xml.*</ServiceProvider_Request\s*>", re.DOTALL)
+_DECLARATION = b"<?xml"
+_CLOSING_TAG = f"</{ROOT}>".encode()
 _ID_LENGTH_MAX = 20
 _TERMINAL_LENGTH_MAX = 40
 _CHILDREN_MAX = 50
@@ -101,10 +102,11 @@ def digest(salt: str, document: bytes) -> str:
 
 def _document(request: Request) -> bytes:
     """From the declaration to the closing tag: what stands around it is not signed."""
-    found = _DOCUMENT.search(posted.field(request))
-    if found is None:
+    field = posted.field(request)
+    start, end = field.find(_DECLARATION), field.rfind(_CLOSING_TAG)
+    if not 0 <= start < end:
         raise Refused(Refusal.MALFORMED, f"no {ROOT}", posted.FIELD)
-    return found[0]
+    return field[start : end + len(_CLOSING_TAG)]
 
 
 def read(request: Request) -> Message:

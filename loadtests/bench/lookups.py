@@ -140,8 +140,7 @@ Targets = dict[str, tuple[Target, str]]
 
 
 def _targets(store: Store, servers: dict[str, OurServer], peers: Peers) -> Targets:
-    assert store.valkey.pid is not None
-    valkey = [store.valkey.pid]
+    valkey = [store.valkey_pid]
     hot = servers[names.OURS_HOT]
     found: Targets = {
         name: (Target(server.port, shapes.check(PATH), [server.pid], valkey), ZIPF)

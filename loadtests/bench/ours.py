@@ -62,9 +62,18 @@ class Store(AbstractContextManager["Store"]):
 
     def pin(self) -> None:
         """Keep them off the server's core; filling may use both."""
-        for pid in (self.valkey.pid, self.postgres.pid):
-            assert pid is not None
-            moved_to(self._cores.load, pid)
+        moved_to(self._cores.load, self.valkey_pid)
+        moved_to(self._cores.load, self.postgres_pid)
+
+    @property
+    def postgres_pid(self) -> int:
+        assert self.postgres.pid is not None
+        return self.postgres.pid
+
+    @property
+    def valkey_pid(self) -> int:
+        assert self.valkey.pid is not None
+        return self.valkey.pid
 
     def bytes_per_account(self, accounts: int) -> float:
         """Valkey's memory, all in."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from loadtests.bench.load import Sample
 
@@ -15,14 +15,22 @@ Samples = dict[str, list[Sample]]
 
 def interleaved(work: Work, rounds: int, *, seed: int = 1, warm_up: bool = True) -> Samples:
     """Every row's samples, round by round. The first round only warms up and is not kept."""
-    generator = random.Random(seed)
     found: Samples = {name: [] for name in work}
+    for number, name in shuffled(list(work), rounds, seed=seed, warm_up=warm_up):
+        sample = work[name](number)
+        if number >= 0:
+            found[name].append(sample)
+    return found
+
+
+def shuffled(
+    names: list[str], rounds: int, *, seed: int = 1, warm_up: bool = False
+) -> Iterator[tuple[int, str]]:
+    """Round and row; the warming round is number -1."""
+    generator = random.Random(seed)
     for number in range(-1 if warm_up else 0, rounds):
-        order = list(work)
+        order = list(names)
         generator.shuffle(order)
         for name in order:
-            sample = work[name](number)
-            if number >= 0:
-                found[name].append(sample)
+            yield number, name
         print(f"round {number + 1} of {rounds}", file=sys.stderr, flush=True)
-    return found

@@ -52,12 +52,11 @@ def run(
             store = stack.enter_context(Store(directory / f"size-{count}", 0, cores))
             fill_valkey("snapshots", count, store.valkey.url)
             memory[count] = store.bytes_per_account(count)
-            assert store.valkey.pid is not None
             for mode, settings in ((ASKED, never_cached()), (CACHED, {})):
                 name = f"size-{count}-{mode.split(' ')[0]}"
                 server = stack.enter_context(OurServer(store, directory, name, cores, settings))
                 server.wait_until_complete()
-                target = Target(server.port, shapes.check(PATH), [server.pid], [store.valkey.pid])
+                target = Target(server.port, shapes.check(PATH), [server.pid], [store.valkey_pid])
                 targets[_row(mode, count)] = target, count
             store.pin()
         generator = Generator(directory, cores)

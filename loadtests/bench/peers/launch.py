@@ -127,7 +127,7 @@ class Peers(AbstractContextManager["Peers"]):
             process.wait(timeout=10)
 
     def _start_aiohttp(self) -> None:
-        port = _free_port()
+        port = free_port()
         command = [sys.executable, "-m", "loadtests.bench.peers.plain_aiohttp", str(port)]
         pid = self._start(AIOHTTP, [*command, self._valkey.url])
         self._await(AIOHTTP, port)
@@ -146,7 +146,7 @@ class Peers(AbstractContextManager["Peers"]):
         self._until(PHP, (self._directory / "php.sock").exists)
 
     def _start_nginx(self) -> None:
-        port = _free_port()
+        port = free_port()
         place = urlsplit(self._valkey.url)
         socket_path = (self._valkey.unix_url or "").rsplit("@", 1)[-1].partition("?")[0]
         values = {
@@ -187,15 +187,11 @@ class Peers(AbstractContextManager["Peers"]):
         return process.pid
 
     def _await(self, name: str, port: int) -> None:
-        self._until(name, lambda: _listens(port))
+        self._until(name, lambda: listens(port))
 
     def _until(self, name: str, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while not condition():
-            if time.monotonic() > deadline or self._processes[name].poll() is not None:
-                said = (self._directory / "output.log").read_text(errors="replace")
-                raise RuntimeError(f"{name} did not start: {said[-2000:]}")
-            time.sleep(0.02)
+        log = self._directory / "output.log"
+        until(condition, self._processes[name], lambda: log.read_text(errors="replace"))
 
     def _written(self, name: str, values: Mapping[str, str]) -> Path:
         text = (_HERE / name).read_text(encoding="utf-8")
@@ -212,7 +208,19 @@ def _user(line: str) -> str:
     return line if os.geteuid() == 0 else ""
 
 
-def _listens(port: int) -> bool:
+def until(
+    condition: Callable[[], bool], process: subprocess.Popen[bytes], said: Callable[[], str]
+) -> None:
+    """Wait until a server that was started is ready. Raises RuntimeError."""
+    deadline = time.monotonic() + _START_SECONDS
+    while not condition():
+        if time.monotonic() > deadline or process.poll() is not None:
+            raise RuntimeError(f"{process.args!r} did not start: {said()[-2000:]}")
+        time.sleep(0.02)
+
+
+def listens(port: int) -> bool:
+    """Whether somebody takes connections there."""
     try:
         socket.create_connection(("127.0.0.1", port), timeout=1).close()
     except OSError:
@@ -220,7 +228,8 @@ def _listens(port: int) -> bool:
     return True
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """One that nobody uses now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -1,0 +1,78 @@
+"""`python -m loadtests.bench`: measures us beside others and writes docs/performance.md."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from pathlib import Path
+
+from loadtests.bench import lookups, posting_run, sizes
+from loadtests.bench.load import Generator
+from loadtests.bench.lookups import Plan
+from loadtests.bench.machine import Cores, busy_before, described
+from loadtests.bench.report import Run, section, write
+
+_ROOT = Path(__file__).parents[2]
+_PAGE, _PICTURES = _ROOT / "docs/performance.md", _ROOT / "docs/img"
+_PARTS = ("lookups", "sizes", "posting")
+
+FULL = Plan(accounts=1_000_000, rounds=7, seconds=2, latency_seconds=3)
+QUICK = Plan(accounts=100_000, rounds=3, seconds=1, latency_seconds=2)
+_SIZES_FULL, _SIZES_QUICK = (10_000, 1_000_000, 10_000_000), (10_000, 300_000)
+_POSTING_ACCOUNTS = 100_000
+
+
+def main() -> int:
+    """Run what is asked for; 0 unless a row could not be measured."""
+    parser = argparse.ArgumentParser(prog="python -m loadtests.bench", description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="three minutes; does not count")
+    parser.add_argument("--data", type=Path, default=Path("var/bench"), help="kept between runs")
+    parser.add_argument("--part", choices=_PARTS, action="append", help="only this, repeatable")
+    parser.add_argument("--rounds", type=int, help="instead of 7 (quick: 3)")
+    parser.add_argument("--print", action="store_true", help="print, leave docs/ alone")
+    options = parser.parse_args()
+    run = _measured(options)
+    if options.print or options.quick or options.part:
+        sys.stdout.write(section(run))
+    else:
+        write(run, _PAGE, _PICTURES)
+        print(f"bench: written to {_PAGE.relative_to(_ROOT)}")
+    return 0
+
+
+def _measured(options: argparse.Namespace) -> Run:
+    plan = QUICK if options.quick else FULL
+    plan = dataclasses.replace(plan, rounds=options.rounds or plan.rounds)
+    directory = options.data.resolve()
+    directory.mkdir(parents=True, exist_ok=True)
+    cores = Cores.here()
+    parts = options.part or _PARTS
+    run = Run(
+        machine=described(),
+        generator=Generator(directory, cores).name,
+        cores_are_apart=cores.are_apart,
+        load_average=busy_before(),
+        accounts=plan.accounts,
+        lookups=lookups.run(plan, directory, cores) if "lookups" in parts else None,
+        sizes=_sizes(options.quick, plan, directory, cores) if "sizes" in parts else None,
+        posting=_posting(plan, directory, cores) if "posting" in parts else None,
+    )
+    record = json.dumps(dataclasses.asdict(run), ensure_ascii=False, indent=1)
+    (directory / "latest.json").write_text(record, encoding="utf-8")
+    return run
+
+
+def _sizes(quick: bool, plan: Plan, directory: Path, cores: Cores) -> sizes.Sizes:
+    counts = _SIZES_QUICK if quick else _SIZES_FULL
+    return sizes.run(counts, plan.rounds, plan.seconds, directory, cores)
+
+
+def _posting(plan: Plan, directory: Path, cores: Cores) -> posting_run.Posting:
+    seconds = max(2, round(plan.seconds))
+    return posting_run.run(_POSTING_ACCOUNTS, plan.rounds, seconds, directory, cores)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -27,6 +27,9 @@ SPELLINGS = (
 )
 """How the sources spell a time of day; no text fits two of them."""
 
+_ISO = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?(?:Z|[+-][0-9]{2}:[0-9]{2})?"
+)
 _DIGITS = {
     "%Y": "(?P<year>[0-9]{4})",
     "%m": "(?P<month>[0-9]{2})",
@@ -63,6 +66,24 @@ def read_any(text: str, zone: str, forms: Sequence[str] = SPELLINGS) -> dt.datet
     """
     fitting = next((form for form in forms if _pattern(form).fullmatch(text)), forms[0])
     return read(text, fitting, zone)
+
+
+def read_iso(text: str, zone: str) -> dt.datetime:
+    """The moment of an ISO 8601 time, perhaps with a fraction and an offset, in UTC.
+
+    Without an offset it is the zone's. Raises Refused(DATE_MALFORMED).
+    """
+    if _ISO.fullmatch(text) is None:
+        raise Refused(Refusal.DATE_MALFORMED, f"not ISO 8601: {text[:40]!r}")
+    try:
+        moment = dt.datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=ZoneInfo(zone))
+    except ValueError:
+        raise Refused(Refusal.DATE_MALFORMED, f"no such time: {text!r}") from None
+    if not YEAR_MIN <= moment.year <= YEAR_MAX:
+        raise Refused(Refusal.DATE_MALFORMED, f"the year of {text!r}")
+    return moment.astimezone(dt.UTC)
 
 
 def write(moment: dt.datetime, form: str, zone: str) -> str:

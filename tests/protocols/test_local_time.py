@@ -106,3 +106,30 @@ def _fits(text: str, form: str) -> bool:
     except Refused:
         return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-15T10:20:30+03:00", MOMENT),
+        ("2026-01-15T10:20:30.196+03:00", MOMENT.replace(microsecond=196_000)),
+        ("2026-01-15T07:20:30Z", MOMENT),
+        ("2026-01-15T10:20:30", MOMENT),
+    ],
+)
+def test_an_iso_time_may_have_a_fraction_and_an_offset(text: str, moment: dt.datetime) -> None:
+    assert local_time.read_iso(text, "Europe/Moscow") == moment
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "2026-01-15", "2026-01-15 10:20:30", "20260115T102030", "2026-02-31T10:20:30"),
+        *("2026-01-15T24:00:00", "2026-01-15T10:20:30+25:00", "0001-01-15T10:20:30Z"),
+        *("2026-01-15T10:20:30+0300", "٢٠٢٦-01-15T10:20:30", "2026-01-15T10:20:30.Z"),
+    ],
+)
+def test_what_is_no_iso_time_is_refused(text: str) -> None:
+    with pytest.raises(Refused) as refused:
+        local_time.read_iso(text, "Europe/Moscow")
+    assert refused.value.refusal is Refusal.DATE_MALFORMED

@@ -1,0 +1,1 @@
+"""PrivatBank's "Debt" XML: several supplier services, and readings, in one payment."""

@@ -1,0 +1,67 @@
+"""What each refusal is called in Debt: the list of errors in ABillS's server for it.
+
+Nothing says "repeat", so that is HTTP 503.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from server.messages import RefusedOutcome
+from server.money import Money
+from server.protocols import Code, CodeTable, Operation
+from server.refusals import Refusal
+
+OPERATIONS = frozenset({Operation.CHECK, Operation.PAY, Operation.CANCEL, Operation.UNKNOWN})
+
+OK = Code("0", "OK")
+"""No reply has it: a success is a reply of another type."""
+DUPLICATE = Code("7", "Платёж уже принят под номером")
+
+REPEATABLE: frozenset[str] = frozenset()
+
+BY_ADDRESS = "address"
+"""The field of a refusal to search by an address."""
+
+_ACCOUNT_DIFFERS = "2"
+_NO_SEARCH_BY_ADDRESS = "Поиск по адресу не поддерживается, укажите лицевой счёт"
+
+_CODES = {
+    Refusal.MALFORMED: Code("99", "Неверный запрос"),
+    Refusal.NOT_AUTHENTIC: Code("5", "Доступ запрещён"),
+    Refusal.NOT_PERMITTED: Code("99", "Приём платежей запрещён поставщиком"),
+    Refusal.UNKNOWN_OPERATION: Code("1", "Неизвестный тип запроса"),
+    Refusal.ACCOUNT_MALFORMED: Code("2", "Неверный формат лицевого счёта"),
+    Refusal.ACCOUNT_NOT_FOUND: Code("2", "Лицевой счёт не найден"),
+    Refusal.ACCOUNT_CLOSED: Code("2", "Лицевой счёт закрыт"),
+    Refusal.PAYMENTS_SUSPENDED: Code("99", "Приём платежей по лицевому счёту приостановлен"),
+    Refusal.AMOUNT_MALFORMED: Code("3", "Неверная сумма"),
+    Refusal.AMOUNT_TOO_SMALL: Code("3", "Сумма меньше минимальной"),
+    Refusal.AMOUNT_TOO_LARGE: Code("3", "Сумма больше максимальной"),
+    Refusal.DATE_MALFORMED: Code("4", "Неверная дата платежа"),
+    Refusal.PAYMENT_ID_MALFORMED: Code("99", "Неверный номер платежа"),
+    Refusal.PAYMENT_CONFLICT: Code("3", "Номер платежа уже использован с другими данными"),
+    Refusal.PAYMENT_NOT_FOUND: Code("98", "Платёж не найден"),
+    Refusal.PAYMENT_CANCELLED: Code("99", "Платёж отменён"),
+    Refusal.REVERSAL_FORBIDDEN: Code("99", "Платёж уже нельзя отменить"),
+    Refusal.METER_NOT_FOUND: Code("99", "Прибор учёта не найден"),
+    Refusal.READING_IMPLAUSIBLE: Code("99", "Неправдоподобное показание"),
+    Refusal.READING_PERIOD_CLOSED: Code("99", "Показания сейчас не принимаются"),
+    Refusal.TRY_LATER: Code("", "Временная ошибка", status=503),
+}
+
+CODES: CodeTable = {
+    (operation, refusal): _CODES[refusal] for operation in OPERATIONS for refusal in Refusal
+}
+
+
+def refusal_code(operation: Operation, refused: RefusedOutcome, amount: Money | None) -> Code:
+    """The code of a refusal; a conflict says whether the sum or the account differs."""
+    code = CODES[operation, refused.refusal]
+    if refused.refusal is Refusal.MALFORMED and refused.field == BY_ADDRESS:
+        return replace(code, text=_NO_SEARCH_BY_ADDRESS)
+    earlier = refused.payment
+    same_sum = earlier is not None and earlier.amount == amount
+    if refused.refusal is Refusal.PAYMENT_CONFLICT and same_sum:
+        return replace(code, code=_ACCOUNT_DIFFERS)
+    return code

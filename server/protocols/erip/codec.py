@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from functools import lru_cache
 
 from server.accounts import AccountView
-from server.agents import Agent
+from server.agents import Agent, Limits
 from server.messages import (
     AccountChecked,
     Outcome,
@@ -67,7 +67,8 @@ def sign(_request: Request, response: Response, secrets: Secrets) -> Response:
     salt = secrets.get(SALT, "")
     if response.status == UNAVAILABLE.status or not salt:
         return response
-    return replace(response, headers=((HEADER, f"SALT+MD5: {digest(salt, response.body)}"),))
+    header = (HEADER, f"SALT+MD5: {digest(salt, response.body)}")
+    return Response(response.body, response.content_type, response.status, (header,))
 
 
 def _asked(request: Request) -> Message:
@@ -97,7 +98,7 @@ def _cancelled(message: Message, payment: Payment) -> str:
 
 def _service_info(view: AccountView, agent: Agent) -> str:
     """The debt that can be paid, and everything else in lines to show."""
-    low, high = _written(agent.limits.amount_min), _written(agent.limits.amount_max)
+    low, high = _bounds(agent.limits)
     debt = _written(max(view.debt, ZERO))
     lines = [view.address, *(f"{it.name}: {_written(it.debt)}" for it in view.services)]
     if view.debt < ZERO:
@@ -108,6 +109,11 @@ def _service_info(view: AccountView, agent: Agent) -> str:
         f"<Name>{xml.element('Surname', view.holder)}<FirstName></FirstName>"
         f"<Patronymic></Patronymic></Name>{_info(lines)}",
     )
+
+
+@lru_cache(256)
+def _bounds(limits: Limits) -> tuple[str, str]:
+    return _written(limits.amount_min), _written(limits.amount_max)
 
 
 def _written(amount: Money) -> str:

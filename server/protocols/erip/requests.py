@@ -167,7 +167,6 @@ def decode(request: Request) -> Command:
     if operation is Operation.UNKNOWN:
         raise Refused(Refusal.UNKNOWN_OPERATION, message.head.get("RequestType", "")[:40])
     _service(message, agent)
-    date_time = _date_time(message, agent)
     match operation:
         case Operation.CHECK:
             return CheckAccount(_account(message))
@@ -178,7 +177,7 @@ def decode(request: Request) -> Command:
                 account=_account(message),
                 amount=_amount(message, agent),
                 valid_seconds=settings.hold_seconds(agent),
-                paid_at=date_time,
+                paid_at=_date_time(message, agent),
                 terminal=_terminal(message),
             )
         case Operation.CONFIRM:

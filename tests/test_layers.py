@@ -61,7 +61,8 @@ LAYERS = {
         (*WORDS, "lookup", "payments.ports"), OBSERVING | {"redis", "hiredis", "asyncpg"}
     ),
     "storage": Layer(
-        (*WORDS, "storage", "payments.ports", "reconciliation"), OBSERVING | {"asyncpg"}
+        (*WORDS, "storage", "payments.ports", "payments.allocation", "reconciliation"),
+        OBSERVING | {"asyncpg"},
     ),
     "transport": Layer(
         (*WORDS, "transport", "protocols", "payments", "lookup.accounts"),

@@ -13,7 +13,8 @@ class Difference:
 
     account: str
     what: str
-    """`charged` or `paid` with a service code, `advance`, or `missing`."""
+    """`charged` or `paid` with a service code, `advance`, `missing`; where payments are allocated
+    also `payment` with its number, `owed` with service and period, `settled` with a service."""
     lane: int
     entries: int
 
@@ -21,6 +22,8 @@ class Difference:
 async def differences(connection: Connection, limit: int = 20) -> tuple[Difference, ...]:
     """Accounts whose lanes differ from their entries; empty when the ledger is whole."""
     rows = await connection.fetch(_PROOF, limit)
+    if len(rows) < limit:
+        rows += await connection.fetch(_ALLOCATION_PROOF, limit - len(rows))
     return tuple(Difference(**dict(row)) for row in rows)
 
 
@@ -55,7 +58,8 @@ with charged as (
     from (select c.account, u.service, u.amount
             from credited c, unnest(c.part_services, c.part_amounts) as u(service, amount)
            where c.net <> 0
-           union all select account, service, amount_kopecks from ledger.allocation) g
+           union all select account, service, amount_kopecks from ledger.allocation
+            where rule <> 'as_said') g
    group by 1, 2
 ), paid as (
   select g.account, s.code, g.amount from given g join billing.services s on s.id = g.service
@@ -85,6 +89,79 @@ with charged as (
   select a.number, 'missing', 0, 0 from billing.accounts a
    where not exists (select from ledger.account_billed b where b.account = a.number)
       or not exists (select from ledger.account_paid l where l.account = a.number)
+)
+select account, what, lane, entries from found order by account, what limit $1
+"""
+
+# Of accounts that are taken in up to now: Σ lines + what is left = credited, payment by payment;
+# owed = charges - lines, by service and period; both together are what the lanes say.
+_ALLOCATION_PROOF = """
+with current as (
+  select s.account, l.services, l.paid, l.advance, b.services as billed_services, b.charged
+    from ledger.allocated s
+    join ledger.account_paid l on l.account = s.account and l.version = s.paid_version
+    join ledger.account_billed b on b.account = s.account and b.version = s.billed_version
+), credited as (
+  select p.account, p.payment_id, sum(e.amount_kopecks)::bigint as amount
+    from current c join ledger.payment p on p.account = c.account
+    join ledger.payment_event e
+      on e.payment_id = p.payment_id and e.payment_recorded_at = p.recorded_at
+   group by p.account, p.payment_id
+), explained as (
+  select account, payment_id, sum(amount)::bigint as amount
+    from (select account, payment_id, amount_kopecks as amount from ledger.allocation
+          union all select account, payment_id, kopecks from ledger.payment_left) u
+   where account in (select account from current)
+   group by account, payment_id
+), charged as (
+  select account, service, period, sum(amount)::bigint as amount
+    from (select c.account, s.id as service, c.period, c.amount_kopecks as amount
+            from billing.charges c join billing.services s on s.code = c.service
+          union all
+          select account, service, period, -amount_kopecks from ledger.allocation) u
+   where account in (select account from current)
+   group by account, service, period having sum(amount) <> 0
+), owed as (
+  select * from ledger.owed where account in (select account from current)
+), lanes as (
+  select c.account, u.service, u.amount from current c,
+         lateral (select * from unnest(c.billed_services, c.charged)
+                  union all select service, -amount from unnest(c.services, c.paid)
+                    as p(service, amount)) as u(service, amount)
+  union all
+  select account, service, kopecks from ledger.payment_left
+   where service <> 0 and account in (select account from current)
+), settled as (
+  select coalesce(o.account, l.account) as account, coalesce(o.service, l.service) as service,
+         coalesce(l.amount, 0) as lane, coalesce(o.amount, 0) as entries
+    from (select account, service, sum(kopecks)::bigint as amount from owed group by 1, 2) o
+    full join (select account, service, sum(amount)::bigint as amount from lanes group by 1, 2) l
+      on l.account = o.account and l.service = o.service
+), found as (
+  select coalesce(e.account, c.account) as account,
+         'payment ' || coalesce(e.payment_id, c.payment_id) as what,
+         coalesce(e.amount, 0) as lane, coalesce(c.amount, 0) as entries
+    from explained e full join credited c
+      on c.account = e.account and c.payment_id = e.payment_id
+   where coalesce(e.amount, 0) <> coalesce(c.amount, 0)
+  union all
+  select coalesce(o.account, c.account),
+         concat_ws(' ', 'owed', s.code, to_char(coalesce(o.period, c.period), 'YYYY-MM')),
+         coalesce(o.kopecks, 0), coalesce(c.amount, 0)
+    from owed o full join charged c
+      on c.account = o.account and c.service = o.service and c.period = o.period
+    left join billing.services s on s.id = coalesce(o.service, c.service)
+   where coalesce(o.kopecks, 0) <> coalesce(c.amount, 0)
+  union all
+  select t.account, concat_ws(' ', 'settled', s.code), t.lane, t.entries
+    from settled t left join billing.services s on s.id = t.service
+   where t.lane <> t.entries
+  union all
+  select c.account, 'advance', c.advance, coalesce(f.amount, 0)
+    from current c
+    left join (select account, sum(kopecks)::bigint as amount from ledger.payment_left
+                where service = 0 group by account) f on f.account = c.account
+   where c.advance <> coalesce(f.amount, 0)
 )
 select account, what, lane, entries from found order by account, what limit $1
 """

@@ -1,0 +1,179 @@
+"""The step that allocates: finds accounts with something new, computes their lines, writes them.
+
+New payments are found by their numbers, later events and small charge runs by allocation_due. After
+a run too large to name its accounts, and once a day, all accounts are gone through by comparing
+versions, which are what decides whether there is anything to do.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+
+import asyncpg
+import structlog
+
+from server.payments.allocation import allocate
+from server.storage.allocation import Account, BookOfRules, read_accounts, read_rules
+from server.storage.allocation_record import Outcome, record
+from server.storage.connection import Connection
+from server.storage.payment_tail import PaymentTail
+
+BATCH_ACCOUNTS = 256
+_STEP = "allocation"
+_DUE_ROWS = 2_000
+_SWEPT_ACCOUNTS = 5_000
+_SWEPT_BATCHES = 4
+_STUCK_SECONDS = 600.0
+_log = structlog.get_logger("allocation")
+
+
+class Allocator:
+    """Takes in what happened to accounts, a bounded portion at a time."""
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        *,
+        batch_accounts: int = BATCH_ACCOUNTS,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pool = pool
+        self._batch_accounts = batch_accounts
+        self._clock = clock
+        self._tail = PaymentTail(_STEP, clock)
+        self._stuck: dict[str, float] = {}
+        """Accounts whose lanes are not what their entries add up to, and since when."""
+        self._waiting: list[str] = []
+
+    async def step(self) -> bool:
+        """One portion; whether there is more to do at once."""
+        async with self._pool.acquire() as connection:
+            due, full = await self._due(connection)
+            new = await self._tail.read(connection)
+            found = [*self._waiting, *due, *(row["account"] for row in new)]
+            self._waiting = await self._allocate(connection, dict.fromkeys(found))
+            if not self._waiting:
+                await self._tail.save(connection)
+            more = await self._sweep(connection)
+        return full or more or bool(self._waiting)
+
+    async def _due(self, connection: Connection) -> tuple[list[str], bool]:
+        """Accounts that are announced; whether there may be more of them."""
+        rows = await connection.fetch(
+            "select id, account from ledger.allocation_due"
+            " where not account = any($1::text[]) order by id limit $2",
+            list(self._stuck),
+            _DUE_ROWS,
+        )
+        runs = [row["id"] for row in rows if not row["account"]]
+        if runs:
+            await connection.execute(_BEGIN_SWEEP, runs)
+        return [row["account"] for row in rows if row["account"]], len(rows) == _DUE_ROWS
+
+    async def _allocate(self, connection: Connection, numbers: Iterable[str]) -> list[str]:
+        """Those that could not be written because somebody was faster."""
+        wanted = [number for number in numbers if not self._is_stuck(number)]
+        if not wanted:
+            return []
+        rules = await read_rules(connection)
+        missed: list[str] = []
+        for start in range(0, len(wanted), self._batch_accounts):
+            batch = wanted[start : start + self._batch_accounts]
+            outcomes = await self._outcomes(connection, batch, rules)
+            written = await record(connection, outcomes)
+            missed += [
+                each.account.number for each in outcomes if each.account.number not in written
+            ]
+        return missed
+
+    async def _outcomes(
+        self, connection: Connection, numbers: Sequence[str], rules: BookOfRules
+    ) -> list[Outcome]:
+        """What is to be written; an account that does not add up is read thoroughly, once."""
+        found = [
+            _outcome(account, rules)
+            for account in await read_accounts(connection, numbers)
+            if account.events or account.due or not account.unchanged
+        ]
+        doubtful = [each.account.number for each in found if not each.account.adds_up()]
+        if not doubtful:
+            return found
+        again = [
+            _outcome(account, rules)
+            for account in await read_accounts(connection, doubtful, thorough=True)
+        ]
+        for each in again:
+            if not each.account.adds_up():
+                _log.error("an account is not what its entries add up to", **each.evidence())
+                self._stuck[each.account.number] = self._clock()
+        sound = [each for each in found if each.account.adds_up()]
+        return sound + [each for each in again if each.account.adds_up()]
+
+    def _is_stuck(self, number: str) -> bool:
+        since = self._stuck.get(number)
+        if since is None:
+            return False
+        if self._clock() - since < _STUCK_SECONDS:
+            return True
+        del self._stuck[number]
+        return False
+
+    async def _sweep(self, connection: Connection) -> bool:
+        """The next part of going through all accounts, when that is on; whether more is left."""
+        row = await connection.fetchrow(_SWEEP)
+        if row is None:
+            await connection.execute(_BEGIN_SWEEP, [])
+            return True
+        if not row["number"] and not row["is_old"]:
+            return False
+        if not row["number"]:
+            await connection.execute(_BEGIN_SWEEP, [])
+        window = await connection.fetch(_WINDOW, row["text"], _SWEPT_ACCOUNTS)
+        stale = [each["account"] for each in window if each["stale"]]
+        portion = stale[: self._batch_accounts * _SWEPT_BATCHES]
+        self._waiting += await self._allocate(connection, portion)
+        if len(portion) < len(stale):
+            await connection.execute(_CONTINUE_SWEEP, portion[-1])
+        elif len(window) == _SWEPT_ACCOUNTS:
+            await connection.execute(_CONTINUE_SWEEP, window[-1]["account"])
+        else:
+            await connection.execute(_END_SWEEP)
+        return True
+
+
+def _outcome(account: Account, rules: BookOfRules) -> Outcome:
+    owed, left = dict(account.book.owed), list(account.book.left)
+    lines = allocate(account.book, account.events, rules.of(account.company))
+    return Outcome(account, lines, account.move(lines), owed, left)
+
+
+_SWEEP = """
+select number, text, at < now() - interval '1 day' as is_old from ledger.step_position
+ where step = 'allocation sweep'
+"""
+# 0 = at rest, 1 = going through, 2 = going through and once more after that.
+_BEGIN_SWEEP = """
+with dealt_with as (delete from ledger.allocation_due where id = any($1::bigint[]))
+insert into ledger.step_position as s (step, number) values ('allocation sweep', 1)
+on conflict (step) do update
+   set number = case s.number when 0 then 1 else 2 end,
+       text = case s.number when 0 then '' else s.text end,
+       at = case s.number when 0 then now() else s.at end
+"""
+_CONTINUE_SWEEP = "update ledger.step_position set text = $1 where step = 'allocation sweep'"
+_END_SWEEP = """
+update ledger.step_position set number = number - 1, text = '', at = now()
+ where step = 'allocation sweep'
+"""
+# An account that was never taken in and whose lanes are as they were made has no news.
+_WINDOW = """
+select l.account, case when s.account is null then l.version > 1 or b.version > 1
+                       else s.paid_version <> l.version or s.billed_version <> b.version
+                  end as stale
+  from (select account, version from ledger.account_paid where account > $1
+         order by account limit $2) l
+  join ledger.account_billed b on b.account = l.account
+  left join ledger.allocated s on s.account = l.account
+ order by l.account
+"""

@@ -1,0 +1,90 @@
+"""New payments as they become visible, by their numbers: posting does not have to announce them.
+
+Numbers are dealt out before a commit, so they appear out of order; one that is missing is looked
+for again until it is so old that its transaction must have failed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import asyncpg
+
+from server.storage.connection import Connection
+
+_ROWS_MAX = 5_000
+_OVERLAP = 5_000
+"""How many numbers before the kept position are read again after a restart."""
+_GAPS_MAX = 50_000
+_GAP_SECONDS = 300.0
+
+
+class PaymentTail:
+    """Follows ledger.payment; the position is kept under a name. May repeat after a restart."""
+
+    def __init__(self, step: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._step = step
+        self._clock = clock
+        self._position: int | None = None
+        self._saved = 0
+        self._gaps: dict[int, float] = {}
+
+    async def read(self, connection: Connection) -> list[asyncpg.Record]:
+        """payment_id, account, agent, terminal, amount_kopecks, recorded_at; at most 5,000."""
+        if self._position is None:
+            await self._start(connection)
+        assert self._position is not None
+        dealt_out: int = await connection.fetchval("select last_value from ledger.payment_id")
+        if dealt_out <= self._position and not self._gaps:
+            return []
+        late = await connection.fetch(_LATE, list(self._gaps)) if self._gaps else []
+        new = await connection.fetch(_NEW, self._position, dealt_out, _ROWS_MAX)
+        for row in late:
+            del self._gaps[row["payment_id"]]
+        self._remember([row["payment_id"] for row in new], dealt_out)
+        return late + new
+
+    async def save(self, connection: Connection) -> None:
+        """What was read is dealt with: keep the position."""
+        if self._position is None or self._position == self._saved:
+            return
+        await connection.execute(_SAVE, self._step, self._position)
+        self._saved = self._position
+
+    async def _start(self, connection: Connection) -> None:
+        kept = await connection.fetchval(
+            "select number from ledger.step_position where step = $1", self._step
+        )
+        if kept is None:
+            kept = await connection.fetchval("select last_value from ledger.payment_id")
+        self._position = self._saved = max(kept - _OVERLAP, 0)
+
+    def _remember(self, new: list[int], dealt_out: int) -> None:
+        """`new` are the numbers found after the position, in order."""
+        assert self._position is not None
+        now = self._clock()
+        self._gaps = {n: since for n, since in self._gaps.items() if now - since < _GAP_SECONDS}
+        until = new[-1] if len(new) >= _ROWS_MAX else dealt_out
+        seen = set(new)
+        for number in range(max(self._position, until - _GAPS_MAX) + 1, until + 1):
+            if number not in seen and len(self._gaps) < _GAPS_MAX:
+                self._gaps[number] = now
+        self._position = until
+
+
+_COLUMNS = "payment_id, account, agent, terminal, amount_kopecks, recorded_at"
+_NEW = f"""
+select {_COLUMNS} from ledger.payment
+ where payment_id > $1 and payment_id <= $2 and recorded_at > now() - interval '2 days'
+ order by payment_id limit $3
+"""
+_LATE = f"""
+select {_COLUMNS} from ledger.payment
+ where payment_id = any($1::bigint[]) and recorded_at > now() - interval '2 days'
+ order by payment_id
+"""
+_SAVE = """
+insert into ledger.step_position (step, number) values ($1, $2)
+on conflict (step) do update set number = excluded.number, at = now()
+"""

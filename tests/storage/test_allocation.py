@@ -1,0 +1,350 @@
+"""Allocating on a real PostgreSQL: the same lines as the pure fold, and lanes that follow them."""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+from collections.abc import AsyncIterator, Iterator, Sequence
+from dataclasses import replace
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from server.payments.allocation import (
+    Billed,
+    Book,
+    Credited,
+    Event,
+    Rules,
+    Undone,
+    allocate,
+)
+from server.storage.allocator import Allocator
+from server.storage.proof import differences
+from tests.payments.histories import RULES, SERVICES, histories
+from tests.storage.street import NAMES, Pool, Street
+
+JANUARY, FEBRUARY = dt.date(2026, 1, 1), dt.date(2026, 2, 1)
+
+
+@pytest.fixture
+async def street(database_dsn: str) -> AsyncIterator[Street]:
+    async with asyncpg.create_pool(database_dsn, min_size=2, max_size=8) as pool:
+        street = Street(pool)
+        await street.settle()
+        yield street
+        await street.ledger.finish()
+
+
+async def test_a_payment_is_laid_over_the_charges_and_the_lane_follows(street: Street) -> None:
+    account = await street.open_account()
+    await street.bill(account, (1, JANUARY, 100), (2, JANUARY, 50), (1, FEBRUARY, 70))
+    payment = await street.pay(account, 180)
+    await street.allocate()
+    assert [(line.service, line.period, line.kopecks) for line in await street.lines(account)] == [
+        (1, JANUARY, 100),
+        (2, JANUARY, 50),
+        (1, FEBRUARY, 30),
+    ]
+    assert {line.payment_id for line in await street.lines(account)} == {payment.payment_id}
+    row = await street.pool.fetchrow(
+        "select * from ledger.account_paid where account = $1", account
+    )
+    assert row is not None
+    assert (row["services"], row["paid"], row["advance"]) == ([1, 2], [130, 50], 0)
+    assert row["version"] == 3
+    assert await street.debts(account) == {"heating": 40}
+    await street.sound()
+
+
+async def test_nothing_new_is_nothing_to_do(street: Street) -> None:
+    account = await street.open_account()
+    await street.bill(account, (1, JANUARY, 100))
+    await street.pay(account, 250)
+    await street.allocate()
+    before = await street.pool.fetchrow(
+        "select * from ledger.allocated where account = $1", account
+    )
+    for _ in range(3):
+        assert not await street.allocator.step()
+    assert before == await street.pool.fetchrow(
+        "select * from ledger.allocated where account = $1", account
+    )
+    assert await street.pool.fetchval("select count(*) from ledger.allocation_due") == 0
+    await street.sound()
+
+
+async def test_an_overpayment_settles_the_next_charge_whoever_bills_it(street: Street) -> None:
+    account = await street.open_account()
+    await street.bill(account, (1, JANUARY, 100))
+    await street.pay(account, 250)
+    await street.allocate()
+    assert await street.debts(account) == {"advance": -150}
+    await street.bill(account, (3, FEBRUARY, 120))
+    shown = await street.debts(account)
+    await street.allocate()
+    assert await street.debts(account) == shown == {"advance": -30}
+    assert (await street.lines(account))[-1].service == 3
+    await street.sound()
+
+
+async def test_a_cancellation_leaves_opposite_lines_and_frees_the_charge(street: Street) -> None:
+    account = await street.open_account()
+    await street.bill(account, (1, JANUARY, 100))
+    first = await street.pay(account, 100)
+    await street.pay(account, 40)
+    await street.allocate()
+    await street.undo(first.payment_id)
+    await street.allocate()
+    assert [line.kopecks for line in await street.lines(account)] == [100, -100, 40]
+    assert await street.debts(account) == {"heating": 60}
+    await street.sound()
+
+
+async def test_a_part_stays_with_its_service(street: Street) -> None:
+    account = await street.open_account()
+    await street.bill(account, (1, JANUARY, 100), (2, JANUARY, 30))
+    await street.pay(account, 100, {2: 50})
+    shown = await street.debts(account)
+    await street.allocate()
+    assert await street.debts(account) == shown == {"heating": 50, "water": -20}
+    await street.bill(account, (2, FEBRUARY, 25))
+    await street.allocate()
+    assert await street.debts(account) == {"heating": 50, "water": 5}
+    lines = await street.lines(account)
+    assert [(line.service, line.kopecks, line.rule.value) for line in lines] == [
+        (2, 30, "as_said"),
+        (1, 50, "oldest_first"),
+        (2, 20, "as_said"),
+    ]
+    await street.sound()
+
+
+async def test_two_allocators_at_once_write_each_line_once(street: Street) -> None:
+    accounts = [await street.open_account() for _ in range(40)]
+    for account in accounts:
+        await street.bill(account, (1, JANUARY, 100))
+        await street.pay(account, 60)
+    others = [Allocator(street.pool, batch_accounts=5) for _ in range(4)]
+    for _ in range(6):
+        await asyncio.gather(*(each.step() for each in others))
+    assert await street.pool.fetchval("select count(*) from ledger.allocation") == 40
+    await street.sound()
+
+
+async def test_payments_that_arrive_meanwhile_are_not_lost(street: Street) -> None:
+    accounts = [await street.open_account() for _ in range(5)]
+    for account in accounts:
+        await street.bill(account, (1, JANUARY, 10_000), (2, FEBRUARY, 10_000))
+    paying = asyncio.gather(*(street.pay(accounts[n % 5], 100) for n in range(300)))
+    while not paying.done():
+        await street.allocator.step()
+        await asyncio.sleep(0)
+    await street.allocate()
+    assert await street.pool.fetchval("select sum(amount_kopecks) from ledger.allocation") == 30_000
+    assert await street.pool.fetchval("select max(advance) from ledger.account_paid") == 0
+    await street.sound()
+
+
+async def test_an_account_that_is_locked_is_left_for_the_next_time(street: Street) -> None:
+    account, other = await street.open_account(), await street.open_account()
+    for each in (account, other):
+        await street.bill(each, (1, JANUARY, 100))
+        await street.pay(each, 60)
+    async with street.pool.acquire() as link, link.transaction():
+        await link.execute("select from ledger.account_paid where account = $1 for update", account)
+        assert await street.allocator.step()
+        assert await street.lines(account) == []
+        assert len(await street.lines(other)) == 1
+    await street.allocate()
+    assert len(await street.lines(account)) == 1
+
+
+async def test_a_large_run_is_gone_through_without_naming_its_accounts(street: Street) -> None:
+    await street.allocate()
+    accounts = [await street.open_account() for _ in range(30)]
+    for account in accounts:
+        await street.pay(account, 500)
+    await street.allocate()
+    await street.pool.execute(
+        "insert into billing.charges (account, service, period, amount_kopecks)"
+        " select a.number, 'heating', '2026-03-01', 5 from billing.accounts a,"
+        " generate_series(1, 40)"
+    )
+    assert await street.pool.fetchval("select account from ledger.allocation_due") == ""
+    await street.allocate()
+    assert await street.pool.fetchval("select sum(advance) from ledger.account_paid") == 30 * 300
+    assert await street.pool.fetchval("select count(*) from ledger.allocation_due") == 0
+    await street.sound()
+
+
+async def test_a_charge_that_becomes_visible_late_is_not_missed(street: Street) -> None:
+    account = await street.open_account()
+    insert = (
+        "insert into billing.charges (account, service, period, amount_kopecks, id)"
+        " values ($1, 'heating', $2, $3, $4)"
+    )
+    await street.pool.execute(insert, account, FEBRUARY, 70, 900)
+    await street.pay(account, 90)
+    await street.allocate()
+    # A number below one that is taken in: its transaction was slower.
+    await street.pool.execute(insert, account, JANUARY, 30, 899)
+    await street.allocate()
+    assert [(line.period, line.kopecks) for line in await street.lines(account)] == [
+        (FEBRUARY, 70),
+        (JANUARY, 20),
+    ]
+    await street.sound()
+
+
+async def test_a_charge_of_years_ago_is_found(street: Street) -> None:
+    account = await street.open_account()
+    await street.pay(account, 100)
+    await street.allocate()
+    await street.bill(account, (1, dt.date(2024, 5, 1), 40))
+    await street.allocate()
+    assert [line.period.year for line in await street.lines(account)] == [2024]
+    await street.sound()
+
+
+async def test_an_account_whose_history_came_before_is_taken_in_whole(street: Street) -> None:
+    account = await street.open_account()
+    await street.bill(account, (1, JANUARY, 100), (2, JANUARY, 100))
+    first = await street.pay(account, 60)
+    second = await street.pay(account, 80, {2: 30})
+    await street.undo(first.payment_id)
+    # As if all that had been there before anything was allocated.
+    await street.pool.execute("delete from ledger.allocation_due")
+    street.allocator = Allocator(street.pool)
+    await street.pay(account, 10)
+    await street.allocate()
+    expected = {second.payment_id: 80, first.payment_id: 0}
+    sums = dict.fromkeys(expected, 0)
+    for line in await street.lines(account):
+        if line.payment_id in sums:
+            sums[line.payment_id] += line.kopecks
+    assert sums == expected
+    assert sum(line.kopecks for line in await street.lines(account)) == 90
+    await street.sound()
+
+
+async def test_lanes_that_are_wrong_are_left_alone_and_told(street: Street) -> None:
+    account, other = await street.open_account(), await street.open_account()
+    for each in (account, other):
+        await street.bill(each, (1, JANUARY, 100))
+        await street.pay(each, 60)
+    await street.pool.execute(
+        "update ledger.account_paid set advance = advance + 1, version = version + 1"
+        " where account = $1",
+        account,
+    )
+    await street.allocate()
+    assert await street.lines(account) == []
+    assert len(await street.lines(other)) == 1
+    async with street.pool.acquire() as link:
+        (found,) = await differences(link)
+    assert (found.account, found.what) == (account, "advance")
+
+
+@pytest.mark.parametrize(
+    ("damage", "expected"),
+    [
+        ("update ledger.payment_left set kopecks = kopecks + 1", {"advance", "payment"}),
+        ("update ledger.owed set kopecks = kopecks + 1", {"owed", "settled"}),
+        ("delete from ledger.owed", {"owed", "settled"}),
+        (
+            "update ledger.allocation set period = period + interval '1 month' where service = 1",
+            {"owed"},
+        ),
+        (
+            "delete from ledger.allocation where service = 2",
+            {"owed", "payment", "paid", "advance"},
+        ),
+    ],
+)
+async def test_the_proof_sees_a_line_or_a_rest_that_is_not_right(
+    street: Street, damage: str, expected: set[str]
+) -> None:
+    account, other = await street.open_account(), await street.open_account()
+    await street.bill(account, (1, JANUARY, 100), (2, JANUARY, 50))
+    await street.pay(account, 200, {1: 20})
+    await street.bill(other, (1, JANUARY, 100))
+    await street.allocate()
+    await street.sound()
+    await street.pool.execute("alter table ledger.allocation disable trigger user")
+    await street.pool.execute(damage)
+    async with street.pool.acquire() as link:
+        found = await differences(link)
+    assert {each.what.split(" ")[0] for each in found} == expected
+
+
+# --- the same lines as the pure fold ------------------------------------------------------------
+
+
+@pytest.fixture
+def told(database_dsn: str) -> Iterator[tuple[asyncio.Runner, Street]]:
+    """A street in a loop of its own: examples follow one another in one test."""
+    with asyncio.Runner() as runner:
+        pool = runner.run(_pool(database_dsn))
+        street = Street(pool)
+        runner.run(street.settle())
+        yield runner, street
+        runner.run(street.ledger.finish())
+        runner.run(pool.close())
+
+
+async def _pool(dsn: str) -> Pool:
+    return await asyncpg.create_pool(dsn, min_size=2, max_size=4)
+
+
+async def _live(
+    street: Street, account: str, events: Sequence[Event], cuts: set[int]
+) -> list[Event]:
+    """Let the history happen; allocate after the events in `cuts`. Returns it as recorded."""
+    happened: list[Event] = []
+    ids: dict[int, int] = {}
+    for place, event in enumerate(events):
+        match event:
+            case Billed():
+                charges = [(each.service, each.period, each.kopecks) for each in event.charges]
+                happened.append(replace(event, at=await street.bill(account, *charges)))
+            case Credited():
+                recorded = await street.pay(account, event.kopecks, dict(event.parts))
+                ids[event.payment_id] = recorded.payment_id
+                happened.append(recorded)
+            case Undone():
+                at = await street.undo(ids[event.payment_id])
+                happened.append(Undone(at, ids[event.payment_id]))
+        if place in cuts:
+            await street.allocate()
+    await street.allocate()
+    return happened
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(histories(), RULES, st.sets(st.integers(0, 11)))
+def test_the_lines_are_those_of_the_pure_fold_whenever_they_are_written(
+    told: tuple[asyncio.Runner, Street], events: list[Event], rules: Rules, cuts: set[int]
+) -> None:
+    runner, street = told
+
+    async def live() -> None:
+        await street.set_rules(rules)
+        account = await street.open_account()
+        happened = await _live(street, account, events, cuts)
+        book = Book()
+        assert await street.lines(account) == allocate(book, happened, rules)
+        assert sum((await street.debts(account)).values()) == sum(book.owed.values()) - sum(
+            each.kopecks for each in book.left
+        )
+        await street.sound()
+
+    runner.run(live())
+
+
+def test_the_services_of_the_histories_are_those_of_the_street() -> None:
+    assert set(NAMES) == set(SERVICES)

@@ -1,10 +1,9 @@
-"""What the holder of the slot does: applies the stream, and rebuilds when it must."""
+"""What the holder of the slot does: applies the stream, and sees that nothing is lacking."""
 
 from __future__ import annotations
 
 import asyncio
 import time
-import zlib
 from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -13,27 +12,22 @@ import asyncpg
 import structlog
 
 from server.lookup.batch import Batch
+from server.lookup.completeness import Completeness, flawed, show_services
 from server.lookup.feed import Feed, postgres_now
+from server.lookup.fleet import NodesChangedError
 from server.lookup.lanes import WANTED
 from server.lookup.login import Address
-from server.lookup.marks import Applied, Complete, services_bytes
-from server.lookup.mirror import Marks
+from server.lookup.marks import Complete
+from server.lookup.mirror import Marks, Mirror
 from server.lookup.pgoutput import Decoder
 from server.lookup.pulse import Pulse
-from server.lookup.rebuild import copy_accounts, remove_deleted
-from server.lookup.slot import (
-    REQUESTS,
-    Connection,
-    Position,
-    ensure_slot,
-    position,
-    raise_epoch,
-    services,
-)
+from server.lookup.slot import REQUESTS, Position, Source, ensure_slot, position
 
 _log = structlog.get_logger("sync")
 _SERVICES_SECONDS = 30.0
 _SILENCE_MAX_SECONDS = 60.0
+_NODES_SECONDS = 10.0
+"""How long the feed waits for a node of the cluster that is away; then that one is filled anew."""
 
 
 class OvertakenError(ConnectionError):
@@ -45,6 +39,8 @@ async def lead(dsn: str, slot: str, pulse: Pulse, on_complete: Callable[[], None
 
     Raises SlotBusyError, OSError, asyncpg errors; perhaps in a group.
     """
+    await pulse.fleet.wait_whole(_NODES_SECONDS)
+    pulse.fleet.changed.clear()
     async with AsyncExitStack() as stack:
         wanted = asyncio.Event()
         connection = await asyncpg.connect(dsn, timeout=10)
@@ -55,7 +51,10 @@ async def lead(dsn: str, slot: str, pulse: Pulse, on_complete: Callable[[], None
         feed = await Feed.open(Address.from_dsn(dsn), slot)
         stack.push_async_callback(feed.close)
         stack.callback(pulse.term_ended)
-        await Leadership(dsn, slot, pulse, feed, connection, wanted).serve(on_complete)
+        at = await position(connection, slot)
+        source = Source(connection)
+        completeness = Completeness(dsn, slot, pulse, source, at.system)
+        await Leadership(pulse, feed, source, completeness, wanted).serve(at, on_complete)
 
 
 class Leadership:
@@ -63,62 +62,60 @@ class Leadership:
 
     def __init__(
         self,
-        dsn: str,
-        slot: str,
         pulse: Pulse,
         feed: Feed,
-        connection: Connection,
+        source: Source,
+        completeness: Completeness,
         rebuild_wanted: asyncio.Event,
     ) -> None:
-        self._dsn = dsn
-        self._slot = slot
         self._pulse = pulse
-        self._mirror = pulse.mirror
+        self._fleet = pulse.fleet
         self._feed = feed
-        self._connection = connection
-        self._sql = asyncio.Lock()
+        self._source = source
+        self._completeness = completeness
         self._rebuild_wanted = rebuild_wanted
-        self._batch = Batch(_flawed)
+        self._batch = Batch(flawed)
         self._system = ""
-        self._is_epoch_fresh = False
-        self._deleted_meanwhile: set[bytes] | None = None
-        self._is_complete = asyncio.Event()
 
-    async def serve(self, on_complete: Callable[[], None]) -> None:
+    async def serve(self, at: Position, on_complete: Callable[[], None]) -> None:
         """Work until something fails. Raises OSError, asyncpg errors, in a group."""
-        await self._take_over(await position(self._connection, self._slot))
+        self._system = at.system
+        await self._take_over(at)
         self._pulse.watch = self._watch
         self._pulse.tick = self._tick
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._follow())
-            tasks.create_task(self._keep_complete())
+            tasks.create_task(self._completeness.keep())
             tasks.create_task(self._keep_services())
             tasks.create_task(self._resign_when_overtaken())
-            await self._is_complete.wait()
+            tasks.create_task(self._look_again_when_nodes_change())
+            await self._completeness.reached.wait()
             on_complete()
 
     async def _take_over(self, at: Position) -> None:
-        """Go on where Redis stands, or begin a new epoch."""
-        marks = await self._mirror.marks()
-        self._system = at.system
-        reason = why_rebuild(marks, at, self._complete(at.epoch))
-        if not reason and marks.applied:
+        """Go on where each node stands, or begin a new epoch."""
+        marks = {mirror: await mirror.marks() for mirror in tuple(self._fleet.mirrors.values())}
+        lsns = []
+        for mirror, found in marks.items():
+            wanted = self._completeness.certificate(mirror, at.epoch)
+            reason = why_fill(found, at, wanted)
+            if not reason and not (found.complete and found.complete.covers(mirror.primary)):
+                reason = "it has got other slots"
+            if reason or not found.applied:
+                _log.info("a node is to be filled", node=mirror.primary.address, reason=reason)
+                mirror.doubted()
+                mirror.lsn = found.beat.lsn if found.beat and found.beat.epoch == at.epoch else 0
+                continue
+            mirror.is_believed, mirror.missing, mirror.guard = True, set(), b""
+            mirror.certificate = found.complete
+            mirror.lsn = found.applied.lsn
+            lsns.append(mirror.lsn)
+        if lsns and not any(is_another_history(each, at) for each in marks.values()):
             # Redis may be ahead of the slot: what it was told is confirmed once a second only.
-            self._pulse.start(at.epoch, marks.applied.lsn)
-            self._is_complete.set()
+            self._pulse.start(at.epoch, min(lsns))
             return
-        _log.info("rebuild", reason=reason)
-        await self._begin_epoch(max(marks.epoch, at.epoch), at.confirmed_lsn)
-        self._rebuild_wanted.set()
-
-    async def _begin_epoch(self, above: int, lsn: int) -> None:
-        self._is_complete.clear()
-        async with self._sql:
-            epoch = await raise_epoch(self._connection, above)
-        await self._mirror.incomplete(epoch)
-        self._is_epoch_fresh = True
-        self._pulse.start(epoch, lsn)
-        await self._pulse.once()
+        above = max([at.epoch, *(found.epoch for found in marks.values())])
+        await self._completeness.begin_epoch(above, at.confirmed_lsn)
 
     async def _follow(self) -> None:
         decoder = Decoder(WANTED, self._batch)
@@ -136,26 +133,27 @@ class Leadership:
         batch = self._batch
         epoch = self._pulse.beat.epoch
         if batch.gone:
-            if self._deleted_meanwhile is not None:
-                self._deleted_meanwhile.update(batch.gone)
-            await self._mirror.delete(tuple(batch.gone), epoch)
+            gone = list(batch.gone)
+            self._completeness.deleted(gone)
+            await self._fleet.delete(gone, epoch)
         values = batch.values(epoch)
         batch.clear()
         if values:
-            await self._mirror.merge(values)
+            await self._fleet.merge(values)
         if batch.was_truncated:
             batch.was_truncated = False
-            self._rebuild_wanted.set()
+            self._completeness.want_epoch()
         if batch.lsn > self._pulse.beat.lsn:
             self._note_applied(batch.lsn, batch.committed_at if values else 0)
 
     def _note_applied(self, lsn: int, committed_at: int) -> None:
-        mark = Applied(self._pulse.beat.epoch, lsn, self._mirror.run_id, self._system)
-        noted = self._mirror.applied(mark)
+        noted = self._fleet.applied(self._pulse.beat.epoch, lsn, self._system)
 
-        def confirm(done: asyncio.Future[list[object]]) -> None:
+        def confirm(done: asyncio.Future[object]) -> None:
             if done.cancelled() or done.exception() is not None:
                 return  # the merges before it fail likewise, and end this term
+            if not self._fleet.is_settled:
+                return  # something is on its way to another node; the next one confirms it
             self._feed.confirm(lsn)
             lag = max(postgres_now() - committed_at, 0) if committed_at else 0
             beat = self._pulse.beat
@@ -167,75 +165,45 @@ class Leadership:
         self._feed.send_status()
         if time.monotonic() - self._feed.heard_at > _SILENCE_MAX_SECONDS:
             self._feed.abort()  # it was asked every second; its host may be gone
+        if self._rebuild_wanted.is_set():
+            self._rebuild_wanted.clear()
+            self._completeness.want_epoch()
+        self._completeness.look()
 
-    def _watch(self, complete: Complete | None) -> None:
-        """The marker must stand as long as we believe that Redis is complete."""
-        if (
-            self._is_complete.is_set()
-            and self._mirror.may_be_complete
-            and complete != self._complete(self._pulse.beat.epoch)
-            and not self._rebuild_wanted.is_set()
-        ):
-            _log.warning("the completeness marker is gone")
-            self._rebuild_wanted.set()
-
-    def _complete(self, epoch: int) -> Complete:
-        return Complete(epoch, self._mirror.run_id, self._slot)
+    def _watch(self, mirror: Mirror, complete: Complete | None, guard: bytes | None) -> None:
+        """The marks must stand as long as we believe that the node has its accounts."""
+        if mirror.certificate is not None:
+            stands = complete == mirror.certificate
+        else:
+            stands = not mirror.guard or guard == mirror.guard
+        if not stands:
+            _log.warning("the marks of a node are gone", node=mirror.primary.address)
+            mirror.emptied()
 
     async def _keep_services(self) -> None:
         while True:
-            await self._show_services()
+            await show_services(self._source, self._pulse)
             await asyncio.sleep(_SERVICES_SECONDS)
-
-    async def _show_services(self) -> None:
-        async with self._sql:
-            text = services_bytes(await services(self._connection))
-        await self._mirror.services(text)
-        self._pulse.beat = replace(self._pulse.beat, services=f"{zlib.crc32(text):08x}")
 
     async def _resign_when_overtaken(self) -> None:
         await self._pulse.overtaken.wait()
         raise OvertakenError("another sync is ahead of this one in Redis")
 
-    async def _keep_complete(self) -> None:
-        while True:
-            await self._rebuild_wanted.wait()
-            self._rebuild_wanted.clear()
-            if not self._is_epoch_fresh:
-                await self._begin_epoch(self._pulse.beat.epoch, self._pulse.beat.lsn)
-            self._is_epoch_fresh = False
-            await self._rebuild()
-
-    async def _rebuild(self) -> None:
-        started = time.monotonic()
-        epoch = self._pulse.beat.epoch
-        deleted: set[bytes] = set()
-        self._deleted_meanwhile = deleted
-        count = await copy_accounts(self._dsn, self._mirror, epoch, _flawed)
-        self._deleted_meanwhile = None
-        if deleted:
-            await remove_deleted(self._dsn, self._mirror, deleted, epoch)
-        await self._show_services()
-        lsn = self._pulse.beat.lsn
-        await self._mirror.applied(Applied(epoch, lsn, self._mirror.run_id, self._system))
-        if not await self._mirror.complete(self._complete(epoch)):
-            _log.warning("redis was emptied during the rebuild")
-            self._rebuild_wanted.set()
-            return
-        self._is_complete.set()
-        seconds = round(time.monotonic() - started, 3)
-        _log.info("rebuilt", accounts=count, epoch=epoch, seconds=seconds)
+    async def _look_again_when_nodes_change(self) -> None:
+        await self._fleet.changed.wait()
+        raise NodesChangedError("nodes of the cluster came, went or refused something")
 
 
-def why_rebuild(marks: Marks, at: Position, wanted: Complete) -> str:
-    """Why what stands in Redis cannot be gone on with; empty = it can."""
+def why_fill(marks: Marks, at: Position, wanted: Complete) -> str:
+    """Why what stands on a node cannot be gone on with; empty = it can, if the slots are right."""
     applied = marks.applied
     if applied is None or marks.complete is None:
         return "Redis does not say how far it is"
+    complete = replace(marks.complete, slots=wanted.slots)
     checks = (
         (applied.run_id != wanted.run_id, "Redis was restarted"),
-        (marks.complete.format != wanted.format, "Redis holds another format"),
-        (marks.complete != wanted, "Redis holds another epoch"),
+        (complete.format != wanted.format, "Redis holds another format"),
+        (complete != wanted, "Redis holds another epoch"),
         (applied.system != at.system, "another PostgreSQL, or another timeline"),
         (applied.lsn < at.confirmed_lsn, "Redis is behind the slot"),
         (applied.lsn > at.current_lsn, "Redis is ahead of PostgreSQL"),
@@ -243,5 +211,9 @@ def why_rebuild(marks: Marks, at: Position, wanted: Complete) -> str:
     return next((reason for is_so, reason in checks if is_so), "")
 
 
-def _flawed(account: str, error: ValueError) -> None:
-    _log.error("a row cannot be packed", account=account, error=str(error))
+def is_another_history(marks: Marks, at: Position) -> bool:
+    """Whether versions that stand there may say nothing about PostgreSQL's."""
+    applied = marks.applied
+    return marks.epoch > at.epoch or (
+        applied is not None and (applied.system != at.system or applied.lsn > at.current_lsn)
+    )

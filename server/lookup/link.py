@@ -156,6 +156,16 @@ class Link(asyncio.Protocol):
         self._waiting.append((answer, self._clock()))
         self._transport.write(command)
 
+    def send_many(self, commands: bytes, count: int, answer: Callable[[list[Reply]], None]) -> None:
+        """Send `count` packed commands; `answer` gets their replies, errors as values."""
+        gathered = _Gathered(count, answer)
+        if self._transport is None or self._transport.is_closing():
+            for _ in range(count):
+                gathered(LinkLostError("not connected"))
+            return
+        self._waiting.extend(((gathered, self._clock()),) * count)
+        self._transport.write(commands)
+
     async def call(self, *arguments: Argument) -> Reply:
         """Send and await the reply. Raises LinkLostError, RedisRefusedError."""
         return await self.ask(packed(*arguments))
@@ -174,6 +184,22 @@ class Link(asyncio.Protocol):
         """Give up on the connection; everything that waits is told."""
         if self._transport is not None:
             self._transport.abort()
+
+
+class _Gathered:
+    """Takes `count` replies one by one, then hands them on."""
+
+    __slots__ = ("_answer", "_count", "_replies")
+
+    def __init__(self, count: int, answer: Callable[[list[Reply]], None]) -> None:
+        self._count = count
+        self._answer = answer
+        self._replies: list[Reply] = []
+
+    def __call__(self, reply: Reply) -> None:
+        self._replies.append(reply)
+        if len(self._replies) == self._count:
+            self._answer(self._replies)
 
 
 def _settle(future: asyncio.Future[Reply], reply: Reply) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from server.lookup.slots import ALONE, Primary, read_slots, slots_text
 from server.lookup.snapshot import FORMAT, Catalogue
 
 ACCOUNT = b"a:"
@@ -14,9 +15,29 @@ APPLIED = b"meta:applied"
 COPYING = b"meta:copying"
 SERVICES = b"meta:services"
 REPLAY = b"replay:"
-OURS = (b"a:~", b"meta:", REPLAY, b"session:")
+OUR_ACCOUNTS = b"a:~"
+"""Of keys that look like accounts and are the sync's own."""
+OURS = (OUR_ACCOUNTS, b"meta:", REPLAY, b"session:")
 """Prefixes of our keys that are not accounts."""
 LSN_MAX = (1 << 63) - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the marks are called on one node: in a cluster they must lie in a slot of its own."""
+
+    beat: bytes = BEAT
+    complete: bytes = COMPLETE
+    applied: bytes = APPLIED
+    copying: bytes = COPYING
+
+    @classmethod
+    def on(cls, primary: Primary) -> Names:
+        """The names on this node, as long as its slots stay the same."""
+        if primary == ALONE:
+            return cls()
+        tag = b"{%b}" % primary.tag
+        return cls(BEAT + tag, COMPLETE + tag, APPLIED + tag, COPYING + tag)
 
 
 def lsn_text(lsn: int) -> str:
@@ -47,38 +68,47 @@ class Beat:
     """Changes when the catalogue of services does."""
     at_ms: int
     """Wall clock; no two beats have the same."""
+    slots: str = ALONE.digest
+    """Digest of the slots that the node owns, as most nodes see it."""
 
     def __bytes__(self) -> bytes:
         return (
             f"{self.epoch} {lsn_text(self.lsn)} {self.run_id} {self.silence_ms} {self.lag_ms}"
-            f" {self.services} {self.at_ms}"
+            f" {self.services} {self.at_ms} {self.slots}"
         ).encode()
 
     @classmethod
     def parse(cls, text: bytes) -> Beat:
         """Raises ValueError."""
-        epoch, lsn, run_id, silence, lag, services, at = text.decode().split(" ")
-        return cls(int(epoch), lsn_number(lsn), run_id, int(silence), int(lag), services, int(at))
+        epoch, lsn, run_id, silence, lag, services, at, slots = text.decode().split(" ")
+        return cls(
+            int(epoch), lsn_number(lsn), run_id, int(silence), int(lag), services, int(at), slots
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Every account of this epoch has been copied into this Redis process."""
+    """Every account of this epoch in these slots stands in this Redis process."""
 
     epoch: int
     run_id: str
     slot: str
     format: int = FORMAT
     """Of the snapshots."""
+    slots: str = slots_text(ALONE.ranges)
 
     def __bytes__(self) -> bytes:
-        return f"{self.epoch} {self.run_id} {self.slot} {self.format}".encode()
+        return f"{self.epoch} {self.run_id} {self.slot} {self.format} {self.slots}".encode()
 
     @classmethod
     def parse(cls, text: bytes) -> Complete:
         """Raises ValueError."""
-        epoch, run_id, slot, snapshot_format = text.decode().split(" ")
-        return cls(int(epoch), run_id, slot, int(snapshot_format))
+        epoch, run_id, slot, snapshot_format, slots = text.decode().split(" ")
+        return cls(int(epoch), run_id, slot, int(snapshot_format), slots)
+
+    def covers(self, primary: Primary) -> bool:
+        """Whether it speaks of every slot of the node."""
+        return self.slots == slots_text(primary.ranges) or primary.slots <= read_slots(self.slots)
 
 
 @dataclass(frozen=True, slots=True)

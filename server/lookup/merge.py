@@ -54,7 +54,7 @@ return deleted
 """
 
 # Sets KEYS[1] to ARGV[1] ("epoch high/low ...") unless what stands there is further; an old leader
-# that wakes up must not turn the clock back. Returns whether it was set, and KEYS[2] if given.
+# that wakes up must not turn the clock back. Returns whether it was set, and the other KEYS.
 _ADVANCE = b"""
 local function position(text)
   local epoch, high, low = string.match(text or '', '^(%d+) (%x+)/(%x+)')
@@ -65,9 +65,9 @@ local e0, h0, l0 = position(redis.call('GET', KEYS[1]))
 local e1, h1, l1 = position(ARGV[1])
 local ahead = e1 > e0 or (e1 == e0 and (h1 > h0 or (h1 == h0 and l1 >= l0)))
 if ahead then redis.call('SET', KEYS[1], ARGV[1]) end
-local other = false
-if KEYS[2] then other = redis.call('GET', KEYS[2]) end
-return {ahead and 1 or 0, other}
+local reply = {ahead and 1 or 0}
+for i = 2, #KEYS do reply[i] = redis.call('GET', KEYS[i]) end
+return reply
 """
 
 # Sets KEYS[2] to ARGV[2] if KEYS[1] still is ARGV[1]: nothing was emptied since it was set.
@@ -113,7 +113,7 @@ def sweep(keys: Sequence[bytes], epoch: int) -> bytes:
 
 
 def advance(key: bytes, value: bytes, *others: bytes) -> bytes:
-    """The command that sets one of the sync's marks; its reply also tells another one."""
+    """The command that sets one of the sync's marks; its reply also tells others."""
     return _command(_ADVANCE_PREFIX, (key, *others), (value,))
 
 

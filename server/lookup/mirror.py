@@ -1,28 +1,22 @@
-"""The sync's side of Redis: merges in order, marks, the beat."""
+"""The sync's side of one Redis node: merges in order, marks, the beat."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+import hiredis
 import structlog
 
 from server.lookup import merge
-from server.lookup.link import Link, Node, RedisRefusedError, Reply, packed
-from server.lookup.marks import (
-    ACCOUNT,
-    APPLIED,
-    BEAT,
-    COMPLETE,
-    COPYING,
-    SERVICES,
-    Applied,
-    Beat,
-    Complete,
-)
+from server.lookup.link import Link, LinkLostError, Node, RedisRefusedError, Reply, packed
+from server.lookup.marks import ACCOUNT, OUR_ACCOUNTS, Applied, Beat, Complete, Names
+from server.lookup.slots import ALONE, Primary, Topology, read_topology
 
 M = TypeVar("M", Beat, Complete, Applied)
 
@@ -30,6 +24,9 @@ _log = structlog.get_logger("sync")
 _OPEN_SECONDS = 5.0
 _IN_FLIGHT_MAX = 8
 _SCAN_COUNT = 1000
+_HANGS_SECONDS = 2.0
+_ASKING = packed("ASKING")
+_LOOK = packed("CLUSTER", "SLOTS")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,31 +45,78 @@ class Marks:
         )
 
 
-class Mirror:
-    """One Redis node as the sync writes it. Every method may raise OSError."""
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """A command that the node refused, because its key lies elsewhere now."""
 
-    def __init__(self, link: Link, run_id: str, is_complete_allowed: bool) -> None:
+    mirror: Mirror
+    command: bytes
+    refusal: str
+
+
+class Mirror:
+    """Every method may raise OSError.
+
+    `strayed` is told what a node of a cluster refused; who has no cluster never hears of any.
+    """
+
+    def __init__(self, link: Link, facts: dict[str, str], primary: Primary) -> None:
         self._link = link
-        self.run_id = run_id
-        self.may_be_complete = is_complete_allowed
         self._in_flight: deque[asyncio.Future[Reply]] = deque()
+        self.run_id = facts["run_id"]
+        self.may_be_complete = facts.get("maxmemory_policy", "noeviction") == "noeviction"
+        self.primary = primary
+        self.names = Names.on(primary)
+        self.is_agreed = True
+        """Whether most of the cluster sees this node's slots as it was last told."""
+        self.is_believed = False
+        """Whether what stands there is true, as far as it goes."""
+        self.missing: set[int] = set(primary.slots)
+        """Slots that may lack accounts."""
+        self.certificate: Complete | None = None
+        """The marker that must stand."""
+        self.guard = b""
+        """What must stand under `names.copying` while there is no certificate."""
+        self.losses = 0
+        """How often everything was lost under our hands."""
+        self.lsn = 0
+        """Everything committed before this stands there, except what is missing."""
+        self.strayed: Callable[[Stray], None] = _unexpected
+        self.view: Topology = {}
+        """How it sees the cluster, and since when."""
+        self.viewed_at = 0.0
+        self._is_looking = False
 
     @classmethod
-    async def open(cls, node: Node) -> Mirror:
+    async def open(cls, node: Node, primary: Primary = ALONE) -> Mirror:
         """Connect, and see what kind of server it is."""
-        link = await Link.connect(node)
+        opened: list[Mirror] = []
+
+        def pushed(message: Sequence[Reply]) -> None:
+            if message[0] == b"invalidate" and message[1] is None and opened:
+                opened[0].emptied()
+
+        link = await Link.connect(node, pushed)
         try:
             async with asyncio.timeout(_OPEN_SECONDS):
                 facts = info(await link.call("INFO"))
                 for script in merge.SCRIPTS:
                     await link.call("SCRIPT", "LOAD", script)
-        except BaseException:
+                if primary != ALONE:  # the marks may move away, so their absence says nothing
+                    await link.call(
+                        *("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", OUR_ACCOUNTS, "NOLOOP")
+                    )
+        except BaseException as error:
             link.abort()
+            if isinstance(error, TimeoutError):
+                raise LinkLostError(f"no answer from {node}") from error
             raise
-        policy = facts.get("maxmemory_policy", "noeviction")
-        if policy != "noeviction":
+        mirror = cls(link, facts, primary)
+        opened.append(mirror)
+        if not mirror.may_be_complete:
+            policy = facts["maxmemory_policy"]
             _log.error("redis may evict; misses will be asked of PostgreSQL", policy=policy)
-        return cls(link, facts["run_id"], policy == "noeviction")
+        return mirror
 
     async def aclose(self) -> None:
         """Drop the connection."""
@@ -80,49 +124,122 @@ class Mirror:
         for future in self._in_flight:
             future.add_done_callback(_forget)
 
+    def abort(self) -> None:
+        """Give up on the connection."""
+        self._link.abort()
+
     @property
     def is_open(self) -> bool:
         """Whether the connection stands."""
         return self._link.is_open
 
+    @property
+    def is_alone(self) -> bool:
+        """Whether this is no cluster, so that one command may name many keys."""
+        return self.primary is ALONE
+
+    def own(self, primary: Primary) -> None:
+        """The node owns other slots than before; what is certified stays so."""
+        if primary.ranges == self.primary.ranges:
+            return
+        self.primary = primary
+        self.missing &= primary.slots
+        names = Names.on(primary)
+        if names != self.names:
+            self.names, self.guard = names, b""
+            self.certificate = None
+        elif self.certificate is not None and not self.certificate.covers(primary):
+            self.certificate = None
+
+    def emptied(self) -> None:
+        """Whatever stood there may be gone; what stands there is true."""
+        self.missing = set(self.primary.slots)
+        self.certificate = None
+        self.guard = b""
+        self.losses += 1
+
+    def doubted(self) -> None:
+        """Nobody knows what stands there."""
+        self.emptied()
+        self.is_believed = False
+
     async def marks(self) -> Marks:
         """What stands there now."""
-        beat, complete, applied = await self._link.call("MGET", BEAT, COMPLETE, APPLIED)
+        names = self.names
+        reply = await self._link.call("MGET", names.beat, names.complete, names.applied)
+        beat, complete, applied = reply
         return Marks(_parsed(Beat, beat), _parsed(Complete, complete), _parsed(Applied, applied))
 
     async def merge(self, values: dict[bytes, bytes]) -> None:
         """Merge snapshots; returns when sent, and not too much is unanswered."""
-        await self._send(merge.merge(values))
+        if self.is_alone:
+            await self._send(self._link.ask(merge.merge(values)))
+        else:
+            await self._send_each([merge.merge({key: values[key]}) for key in values])
 
     async def delete(self, keys: Sequence[bytes], epoch: int) -> None:
         """Delete accounts."""
-        await self._send(merge.delete(keys, epoch))
+        if self.is_alone:
+            await self._send(self._link.ask(merge.delete(keys, epoch)))
+        else:
+            await self._send_each([merge.delete((key,), epoch) for key in keys])
 
-    async def _send(self, command: bytes) -> None:
-        self._in_flight.append(self._link.ask(command))
+    async def _send_each(self, commands: list[bytes]) -> None:
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+        def gathered(replies: list[Reply]) -> None:
+            for command, reply in zip(commands, replies, strict=True):
+                if isinstance(reply, hiredis.ReplyError):
+                    self.strayed(Stray(self, command, str(reply)))
+            lost = next((reply for reply in replies if isinstance(reply, LinkLostError)), None)
+            if future.done():
+                return
+            if lost is not None:
+                future.set_exception(lost)
+            else:
+                future.set_result(None)
+
+        self._link.send_many(b"".join(commands), len(commands), gathered)
+        await self._send(future)
+
+    async def _send(self, sent: asyncio.Future[Reply]) -> None:
+        self._in_flight.append(sent)
         while len(self._in_flight) > _IN_FLIGHT_MAX or (
             self._in_flight and self._in_flight[0].done()
         ):
             await self._in_flight.popleft()
+
+    def take(self, command: bytes, *, asking: bool) -> asyncio.Future[Reply]:
+        """Do what strayed from another node."""
+        if asking:
+            self._link.send(_ASKING, lambda _: None)
+        return self._link.ask(command)
 
     async def settle(self) -> None:
         """Until everything sent so far is done."""
         while self._in_flight:
             await self._in_flight.popleft()
 
-    def applied(self, mark: Applied) -> asyncio.Future[Reply]:
+    def applied(self, epoch: int, lsn: int, system: str) -> asyncio.Future[Reply]:
         """Note how far we are, after the data sent so far."""
-        return self._link.ask(merge.advance(APPLIED, bytes(mark)))
+        mark = Applied(epoch, lsn, self.run_id, system)
+        return self._link.ask(merge.advance(self.names.applied, bytes(mark)))
 
-    async def beat(self, beat: Beat) -> tuple[bool, Complete | None]:
-        """Show a sign of life. False = another leader is ahead. And the marker that stands."""
-        accepted, complete = await self._link.ask(merge.advance(BEAT, bytes(beat), COMPLETE))
-        return bool(accepted), _parsed(Complete, complete)
+    async def beat(self, beat: Beat) -> tuple[bool, Complete | None, bytes | None]:
+        """Show a sign of life. False = another leader is ahead. And the marks that stand."""
+        names = self.names
+        command = merge.advance(names.beat, bytes(beat), names.complete, names.copying)
+        accepted, complete, guard = await self._link.ask(command)
+        return bool(accepted), _parsed(Complete, complete), guard
 
     async def incomplete(self, epoch: int) -> None:
-        """A copy begins: a missing key means nothing until `complete`."""
-        await self._link.call("DEL", COMPLETE)
-        await self._link.call("SET", COPYING, epoch)
+        """A missing key means nothing until `complete`."""
+        names, guard = self.names, b"%d" % epoch
+        self.certificate, self.guard = None, b""
+        await self._link.call("DEL", names.complete)
+        await self._link.call("SET", names.copying, guard)
+        if names == self.names:
+            self.guard = guard
 
     async def complete(self, mark: Complete) -> bool:
         """From now on a missing key means that there is no such account.
@@ -131,20 +248,34 @@ class Mirror:
         """
         if not self.may_be_complete:
             return True
-        command = merge.certify(COPYING, COMPLETE, b"%d" % mark.epoch, bytes(mark))
-        return bool(await self._link.ask(command))
+        names = self.names
+        command = merge.certify(names.copying, names.complete, self.guard, bytes(mark))
+        if not await self._link.ask(command):
+            return False
+        if names == self.names and mark.covers(self.primary):
+            self.certificate, self.guard = mark, b""
+        return True
 
-    async def services(self, text: bytes) -> None:
-        """The catalogue for the workers."""
-        await self._link.call("SET", SERVICES, text)
+    async def put(self, key: bytes, value: bytes) -> None:
+        """Set a key that is nobody's account."""
+        await self._link.call("SET", key, value)
 
-    async def sweep(self, epoch: int) -> None:
-        """Delete accounts that an earlier epoch left and this one did not write again."""
+    async def sweep(self, epoch: int, *, itself: bool = False) -> None:
+        """Delete accounts of earlier epochs than this, or also of this one itself."""
+        command = merge.delete if itself else merge.sweep
         async for keys in self.scan(ACCOUNT + b"*"):
-            accounts = [key for key in keys if not key.startswith(ACCOUNT + b"~")]
-            if accounts:
-                await self._send(merge.sweep(accounts, epoch))
+            accounts = [key for key in keys if not key.startswith(OUR_ACCOUNTS)]
+            if accounts and self.is_alone:
+                await self._send(self._link.ask(command(accounts, epoch)))
+            elif accounts:
+                await self._send(self._all([command((key,), epoch) for key in accounts]))
         await self.settle()
+
+    def _all(self, commands: list[bytes]) -> asyncio.Future[list[Reply]]:
+        """Send them; what is refused, because its key has moved away, is of no interest."""
+        future: asyncio.Future[list[Reply]] = asyncio.get_running_loop().create_future()
+        self._link.send_many(b"".join(commands), len(commands), lambda got: _settle(future, got))
+        return future
 
     async def scan(self, pattern: bytes) -> AsyncIterator[list[bytes]]:
         """Keys, some perhaps twice."""
@@ -159,8 +290,28 @@ class Mirror:
 
     async def values(self, keys: Sequence[bytes]) -> list[bytes | None]:
         """What stands under the keys; None = nothing, or no string."""
-        found: list[bytes | None] = await self._link.call("MGET", *keys)
-        return found
+        if self.is_alone:
+            found: list[bytes | None] = await self._link.call("MGET", *keys)
+            return found
+        replies = await self._all([packed("GET", key) for key in keys])
+        return [reply if isinstance(reply, bytes) else None for reply in replies]
+
+    def look(self) -> None:
+        """Ask how the node sees the cluster; `view` has it later."""
+
+        def seen(reply: Reply) -> None:
+            self._is_looking = False
+            with contextlib.suppress(ValueError):
+                self.view = read_topology(reply, self.primary.address)
+                self.viewed_at = time.monotonic()
+
+        if not self._is_looking:
+            self._is_looking = True
+            self._link.send(_LOOK, seen)
+
+    def is_hanging(self) -> bool:
+        """Whether it owes an answer for too long."""
+        return self._link.oldest_wait_seconds() > _HANGS_SECONDS
 
 
 def info(reply: bytes | str) -> dict[str, str]:
@@ -179,6 +330,20 @@ def _parsed(kind: type[M], text: bytes | None) -> M | None:
         return None
 
 
+def _settle(future: asyncio.Future[list[Reply]], replies: list[Reply]) -> None:
+    lost = next((reply for reply in replies if isinstance(reply, LinkLostError)), None)
+    if future.done():
+        return
+    if lost is not None:
+        future.set_exception(lost)
+    else:
+        future.set_result(replies)
+
+
 def _forget(future: asyncio.Future[Reply]) -> None:
     if not future.cancelled():
         future.exception()
+
+
+def _unexpected(stray: Stray) -> None:
+    _log.error("a command was refused", refusal=stray.refusal)

@@ -1,47 +1,50 @@
-"""Copies both lanes of every account into Redis under a new epoch, while lookups go on."""
+"""Copies both lanes of accounts into Redis, while lookups go on."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Set
 
 import asyncpg
 
 from server.lookup.batch import KEYS_MAX
 from server.lookup.copying import Row, copy_rows, halves
+from server.lookup.fleet import Fleet
 from server.lookup.marks import ACCOUNT
-from server.lookup.mirror import Mirror
+from server.lookup.slots import SLOTS, slot_of
 from server.lookup.snapshot import join
 
+Flawed = Callable[[str, ValueError], None]
 
-async def copy_accounts(
-    dsn: str, mirror: Mirror, epoch: int, flawed: Callable[[str, ValueError], None]
-) -> int:
-    """Set, if newer, every account as it is now; then remove what is left of earlier epochs.
+
+async def copy_accounts(dsn: str, fleet: Fleet, epoch: int, slots: Set[int], flawed: Flawed) -> int:
+    """Set, if newer, every account of the slots as it is now.
 
     Returns how many accounts there are. Raises OSError, asyncpg errors.
     """
     copied = 0
+    wanted = None if len(slots) == SLOTS else bytearray(slot in slots for slot in range(SLOTS))
 
     async def take(rows: list[Row]) -> None:
         nonlocal copied
+        if wanted is not None:
+            rows = [row for row in rows if wanted[slot_of(ACCOUNT + row[0])]]
         for start in range(0, len(rows), KEYS_MAX):
             part = rows[start : start + KEYS_MAX]
-            await mirror.merge({ACCOUNT + row[0]: _value(row, epoch, flawed) for row in part})
+            await fleet.merge({ACCOUNT + row[0]: _value(row, epoch, flawed) for row in part})
             await asyncio.sleep(0)  # the feed and the beat have their turn
         copied += len(rows)
 
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
         await copy_rows(connection, take)
-        await mirror.settle()
-        await mirror.sweep(epoch)
+        await fleet.settle()
     finally:
         connection.terminate()
     return copied
 
 
-def _value(row: Row, epoch: int, flawed: Callable[[str, ValueError], None]) -> bytes:
+def _value(row: Row, epoch: int, flawed: Flawed) -> bytes:
     try:
         _, billed_version, billed, paid_version, paid = halves(row)
         return join(epoch, billed_version, billed, paid_version, paid)
@@ -50,7 +53,7 @@ def _value(row: Row, epoch: int, flawed: Callable[[str, ValueError], None]) -> b
         return join(epoch, 1, b"", 1, b"")
 
 
-async def remove_deleted(dsn: str, mirror: Mirror, keys: set[bytes], epoch: int) -> None:
+async def remove_deleted(dsn: str, fleet: Fleet, keys: set[bytes], epoch: int) -> None:
     """Take back accounts that were deleted while the copy ran and may have been copied still."""
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
@@ -62,5 +65,5 @@ async def remove_deleted(dsn: str, mirror: Mirror, keys: set[bytes], epoch: int)
         connection.terminate()
     gone = keys - {ACCOUNT + row["account"].encode() for row in rows}
     if gone:
-        await mirror.delete(tuple(gone), epoch)
-        await mirror.settle()
+        await fleet.delete(tuple(gone), epoch)
+        await fleet.settle()

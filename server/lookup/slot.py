@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,6 +15,8 @@ SLOT = "kvitok_sync"
 REQUESTS = "kvitok_sync"
 """Channel on which a rebuild is asked for."""
 
+_WRITERS_SECONDS = 5.0
+_POLL_SECONDS = 0.01
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 
 
@@ -77,16 +81,43 @@ async def current_lsn(connection: Connection) -> int:
     return int(await connection.fetchval("select pg_current_wal_insert_lsn() - '0/0'"))
 
 
-async def raise_epoch(connection: Connection, above: int) -> int:
-    """The new epoch, higher than `above` and than any before."""
-    return int(
-        await connection.fetchval(
-            "update ledger.epoch set epoch = greatest(epoch, $1) + 1 returning epoch", above
-        )
-    )
+class Source:
+    """What a leader asks PostgreSQL for, one statement at a time. Raises asyncpg errors."""
 
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._one_at_a_time = asyncio.Lock()
 
-async def services(connection: Connection) -> Catalogue:
-    """The catalogue of services."""
-    rows = await connection.fetch("select id, code, name, unit from billing.services")
-    return {row["id"]: (row["code"], row["name"], row["unit"]) for row in rows}
+    async def raise_epoch(self, above: int) -> int:
+        """The new epoch, higher than `above` and than any before."""
+        async with self._one_at_a_time:
+            return int(
+                await self._connection.fetchval(
+                    "update ledger.epoch set epoch = greatest(epoch, $1) + 1 returning epoch", above
+                )
+            )
+
+    async def outlive_writers(self) -> None:
+        """Until whoever was writing has committed, unless somebody takes very long.
+
+        A payment that read the epoch before it was raised, and commits behind a copy's snapshot,
+        would be written through as of old and then overwritten by the copy.
+        """
+        until = time.monotonic() + _WRITERS_SECONDS
+        async with self._one_at_a_time:
+            horizon = await self._connection.fetchval(
+                "select pg_snapshot_xmax(pg_current_snapshot())::text"
+            )
+            while True:
+                is_past = await self._connection.fetchval(
+                    "select pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8", horizon
+                )
+                if is_past or time.monotonic() > until:
+                    return
+                await asyncio.sleep(_POLL_SECONDS)
+
+    async def services(self) -> Catalogue:
+        """The catalogue of services."""
+        async with self._one_at_a_time:
+            rows = await self._connection.fetch("select id, code, name, unit from billing.services")
+        return {row["id"]: (row["code"], row["name"], row["unit"]) for row in rows}

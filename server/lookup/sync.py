@@ -11,9 +11,9 @@ import asyncpg
 import structlog
 
 from server.lookup.feed import SlotBusyError
+from server.lookup.fleet import Fleet, NodesChangedError
 from server.lookup.leadership import OvertakenError, lead
-from server.lookup.link import Node
-from server.lookup.mirror import Mirror
+from server.lookup.place import Place
 from server.lookup.pulse import Pulse
 from server.lookup.slot import REQUESTS, SLOT, is_held
 from server.lookup.verify import verify
@@ -40,12 +40,12 @@ async def run_sync(
     """
     tell = _Once(ready)
     asyncio.get_running_loop().call_later(_READY_WITHIN_SECONDS, tell)
-    node = Node.from_url(redis_url)
+    place = Place.from_url(redis_url)
     pause = _Pause()
     while True:
         try:
-            async with contextlib.aclosing(await Mirror.open(node)) as mirror:
-                pulse = Pulse(mirror)
+            async with contextlib.aclosing(await Fleet.open(place)) as fleet:
+                pulse = Pulse(fleet)
                 async with asyncio.TaskGroup() as tasks:
                     tasks.create_task(pulse.keep())
                     tasks.create_task(_keep_leading(dsn, slot, pulse, tell))
@@ -56,9 +56,11 @@ async def run_sync(
 
 async def _keep_leading(dsn: str, slot: str, pulse: Pulse, tell: Callable[[], None]) -> None:
     pause = _Pause()
-    while pulse.mirror.is_open:
+    while pulse.fleet.is_open:
         try:
             await lead(dsn, slot, pulse, tell)
+        except* NodesChangedError as group:
+            _complain(group)
         except* (SlotBusyError, OvertakenError):
             pulse.rest()
             tell()
@@ -112,11 +114,11 @@ async def rebuild(dsn: str, redis_url: str, *, slot: str = SLOT) -> None:
     async with contextlib.AsyncExitStack() as stack:
         connection = await asyncpg.connect(dsn, timeout=10)
         stack.callback(connection.terminate)
-        mirror = await Mirror.open(Node.from_url(redis_url))
-        stack.push_async_callback(mirror.aclose)
-        before = (await mirror.marks()).epoch
+        fleet = await Fleet.open(Place.from_url(redis_url))
+        stack.push_async_callback(fleet.aclose)
+        before = max([(await mirror.marks()).epoch for mirror in fleet.mirrors.values()])
         was_held, orphaned = False, 0
-        while not await _is_complete_above(mirror, before):
+        while not await _is_complete_above(fleet, before):
             held = await is_held(connection, slot)
             if held and not was_held:
                 await connection.execute("select pg_notify($1, 'rebuild')", REQUESTS)
@@ -132,6 +134,9 @@ async def _end(task: asyncio.Task[None]) -> None:
     await asyncio.wait([task])
 
 
-async def _is_complete_above(mirror: Mirror, epoch: int) -> bool:
-    complete = (await mirror.marks()).complete
-    return complete is not None and complete.epoch > epoch and complete.run_id == mirror.run_id
+async def _is_complete_above(fleet: Fleet, epoch: int) -> bool:
+    for mirror in fleet.mirrors.values():
+        complete = (await mirror.marks()).complete
+        if complete is None or complete.epoch <= epoch or complete.run_id != mirror.run_id:
+            return False
+    return True

@@ -10,11 +10,11 @@ from contextlib import aclosing
 import asyncpg
 
 from server.lookup.copying import Row, copy_rows, halves
+from server.lookup.fleet import Fleet
 from server.lookup.lanes import BILLED
-from server.lookup.link import Node
 from server.lookup.marks import ACCOUNT, OURS
-from server.lookup.mirror import Mirror
 from server.lookup.packing import SnapshotError
+from server.lookup.place import Place
 from server.lookup.slot import Connection, current_lsn
 from server.lookup.snapshot import split
 
@@ -32,8 +32,8 @@ async def verify(dsn: str, redis_url: str) -> dict[str, int]:
     """
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
-        async with aclosing(await Mirror.open(Node.from_url(redis_url))) as mirror:
-            comparison = _Comparison(connection, mirror)
+        async with aclosing(await Fleet.open(Place.from_url(redis_url))) as fleet:
+            comparison = _Comparison(connection, fleet)
             await comparison.compare_all()
             await comparison.settle()
             return {
@@ -47,9 +47,9 @@ async def verify(dsn: str, redis_url: str) -> dict[str, int]:
 
 
 class _Comparison:
-    def __init__(self, connection: Connection, mirror: Mirror) -> None:
+    def __init__(self, connection: Connection, fleet: Fleet) -> None:
         self._connection = connection
-        self._mirror = mirror
+        self._fleet = fleet
         self._epoch = 0
         self.accounts = 0
         self.missing: set[bytes] = set()
@@ -75,7 +75,7 @@ class _Comparison:
             await self._compare(rows[start : start + _ROWS_MAX])
 
     async def _compare(self, rows: Sequence[Row]) -> None:
-        values = await self._mirror.values([ACCOUNT + row[0] for row in rows])
+        values = await self._fleet.values([ACCOUNT + row[0] for row in rows])
         for row, value in zip(rows, values, strict=True):
             if value is None:
                 self.missing.add(row[0])
@@ -88,15 +88,20 @@ class _Comparison:
         position = -1
         patient_until = 0.0
         while True:
-            applied = (await self._mirror.marks()).applied
-            if applied is None or applied.lsn >= target:
+            applied = await self._applied()
+            if applied is None or applied >= target:
                 await asyncio.sleep(_POLL_SECONDS)
                 return
-            if applied.lsn != position:
-                position, patient_until = applied.lsn, time.monotonic() + _PATIENCE_SECONDS
+            if applied != position:
+                position, patient_until = applied, time.monotonic() + _PATIENCE_SECONDS
             if time.monotonic() > patient_until:
                 return
             await asyncio.sleep(_POLL_SECONDS)
+
+    async def _applied(self) -> int | None:
+        """How far the last of the nodes is; None = one does not say."""
+        marks = [(await mirror.marks()).applied for mirror in self._fleet.mirrors.values()]
+        return None if None in marks else min(mark.lsn for mark in marks if mark)
 
     async def compare_again(self) -> None:
         accounts = [account.decode() for account in self.missing | self.stale]
@@ -111,7 +116,7 @@ class _Comparison:
         """Keys of nobody: neither an account's nor ours."""
         strangers: set[bytes] = set()
         accounts = 0
-        async for keys in self._mirror.scan(b"*"):
+        async for keys in self._fleet.scan(b"*"):
             for key in keys:
                 if not key.startswith(ACCOUNT):
                     strangers.add(key)
@@ -124,7 +129,7 @@ class _Comparison:
 
     async def _unknown_accounts(self) -> set[bytes]:
         unknown: set[bytes] = set()
-        async for keys in self._mirror.scan(ACCOUNT + b"*"):
+        async for keys in self._fleet.scan(ACCOUNT + b"*"):
             accounts = {key for key in keys if not key.startswith(OURS)}
             unknown |= accounts - await self._existing(accounts)
         return unknown

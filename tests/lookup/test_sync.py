@@ -13,7 +13,7 @@ import pytest
 
 from server.embedded import EmbeddedPostgres, EmbeddedValkey
 from server.lookup import sync
-from server.lookup.leadership import why_rebuild
+from server.lookup.leadership import why_fill
 from server.lookup.marks import SERVICES, Applied, Complete, read_services
 from server.lookup.mirror import Marks
 from server.lookup.packing import SnapshotError
@@ -171,6 +171,7 @@ async def test_leftovers_of_an_earlier_epoch_are_swept(world: World) -> None:
 async def test_a_lost_slot_is_made_again_and_everything_copied(world: World) -> None:
     async with world.syncing():
         pass
+    await eventually(lambda: _is_free(world))
     await world.connection.execute("select pg_drop_replication_slot('kvitok_sync')")
     await world.charge(ACCOUNT, 5)
     async with world.syncing():
@@ -258,7 +259,7 @@ POSITION = Position(confirmed_lsn=900, current_lsn=1100, system="system/1", epoc
 def test_redis_is_gone_on_with_only_if_nothing_can_have_been_missed(
     marks: Marks, position: Position, reason: str
 ) -> None:
-    said = why_rebuild(marks, position, replace(COMPLETE, epoch=position.epoch))
+    said = why_fill(marks, position, replace(COMPLETE, epoch=position.epoch))
     assert reason in said
     assert bool(said) == bool(reason)
 
@@ -276,12 +277,12 @@ async def test_rebuild_works_when_nobody_leads(world: World) -> None:
     await world.redis.flushall()
     await sync.rebuild(world.dsn, world.redis_url)
     assert await world.is_equal()
+    await eventually(lambda: _is_free(world))
+
+
+async def _is_free(world: World) -> bool:
     held = "select active from pg_replication_slots where slot_name = 'kvitok_sync'"
-
-    async def free() -> bool:
-        return not await world.connection.fetchval(held)
-
-    await eventually(free)
+    return not await world.connection.fetchval(held)
 
 
 async def test_two_syncs_share_the_work_and_one_takes_over(world: World) -> None:

@@ -27,11 +27,16 @@ export function Compare({ story }) {
     </div>
     ${line?.fault && html`<${Raw} line=${line} />`}
     ${story.details.differences && html`<${Notes} notes=${story.details.differences} />`}
-    <p class="section__note compare__source">
-      <a class="link" href=${linkTo("registries", registry.registry_id)}>
-        ${t("registry", { file: registry.file_name })}</a>${dayOf(registry)}${comparedWith(story)}
-    </p>
+    ${registry && html`<${Source} story=${story} />`}
   </section>`;
+}
+
+function Source({ story }) {
+  const { registry } = story;
+  return html`<p class="section__note compare__source">
+    <a class="link" href=${linkTo("registries", registry.registry_id)}>
+      ${t("registry", { file: registry.file_name })}</a>${dayOf(registry)}${comparedWith(story)}
+  </p>`;
 }
 
 const dayOf = ({ day }) => (day ? ` ${t("registry.day", { day: formatDateShort(day) })}` : "");

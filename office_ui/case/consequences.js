@@ -23,6 +23,11 @@ export function consequence(story, action, chosen) {
       };
     case "return":
       return { text: t("then.return", { sum }), blocked: false };
+    case "reverse":
+      return {
+        text: t("then.reverse", { sum, account: story.payment?.account ?? "" }),
+        blocked: false,
+      };
     default:
       return { text: accepting(story, chosen.bucket, sum), blocked: false };
   }
@@ -72,7 +77,8 @@ function accepting(story, bucketName, sum) {
   const at = Math.abs(story.amount_kopecks);
   switch (kind) {
     case "NOT_IN_REGISTRY":
-      return t("then.accept.NOT_IN_REGISTRY", { sum, account: payment?.account ?? "" });
+    case "REVERSAL_ASKED":
+      return t(`then.accept.${kind}`, { sum, account: payment?.account ?? "" });
     case "AMOUNT_DIFFERS":
       return t(`then.accept.AMOUNT_DIFFERS.${story.amount_kopecks > 0 ? "more" : "less"}`, {
         ours: formatMoney(payment.amount_kopecks),

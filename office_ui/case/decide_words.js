@@ -7,11 +7,13 @@ const ru = {
   "do.assign": "Разнести на другой счёт",
   "do.match": "Это платёж, который у нас есть",
   "do.return": "Вернуть агенту",
+  "do.reverse": "Сторнировать",
   "do.accept": "Принять как есть",
   "act.post": "Провести {sum}",
   "act.assign": "Разнести {sum}",
   "act.match": "Сопоставить",
   "act.return": "Вернуть {sum}",
+  "act.reverse": "Сторнировать {sum}",
   "act.accept": "Принять",
   "act.propose": "Отправить контролёру",
 
@@ -37,6 +39,11 @@ const ru = {
   "then.match.empty": "Похожих платежей на этот счёт нет. Если знаете номер платежа, укажите его.",
   "then.return":
     "{sum} никто не получит: деньги отметятся как возврат, агент вернёт их плательщику.",
+  "then.reverse":
+    "Со счёта {account} снимут {sum} обратной записью в открытом дне. Деньги плательщику " +
+    "возвращает агент.",
+  "then.accept.REVERSAL_ASKED":
+    "Платёж {sum} останется зачисленным на счёт {account}. Агент получает отказ.",
   "then.accept.NOT_IN_REGISTRY":
     "Платёж {sum} останется зачисленным на счёт {account}. Деньги за него надо запросить у " +
     "агента.",
@@ -91,11 +98,13 @@ const en = {
   "do.assign": "Assign to another account",
   "do.match": "It is a payment that we have",
   "do.return": "Return to the agent",
+  "do.reverse": "Reverse it",
   "do.accept": "Accept as it is",
   "act.post": "Post {sum}",
   "act.assign": "Assign {sum}",
   "act.match": "Match",
   "act.return": "Return {sum}",
+  "act.reverse": "Reverse {sum}",
   "act.accept": "Accept",
   "act.propose": "Send to a controller",
 
@@ -122,6 +131,11 @@ const en = {
     "This account has no similar payments. If you know the payment's number, enter it.",
   "then.return":
     "Nobody gets {sum}: it is marked as returned, and the agent gives it back to the payer.",
+  "then.reverse":
+    "An opposite entry on an open day takes {sum} off account {account}. The agent gives the " +
+    "payer the money back.",
+  "then.accept.REVERSAL_ASKED":
+    "The payment of {sum} stays on account {account}. The agent is refused.",
   "then.accept.NOT_IN_REGISTRY":
     "The payment of {sum} stays on account {account}. Its money has to be asked from the " +
     "agent.",

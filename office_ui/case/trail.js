@@ -27,7 +27,7 @@ export function Trail({ story }) {
 function stepsOf(story) {
   const { line, payment, moves, outcome } = story;
   if (story.kind === "TOTAL_DIFFERS") return [{ icon: "check", text: t("money.nothing") }];
-  if (!line) return missingSteps(payment);
+  if (!line) return missingSteps(story);
   const steps = [];
   if (line.amount_kopecks)
     steps.push({ icon: "bill", text: t("money.start", { sum: formatMoney(line.amount_kopecks) }) });
@@ -53,9 +53,14 @@ function stepsOf(story) {
   return steps;
 }
 
-function missingSteps(payment) {
+function missingSteps({ kind, payment, details }) {
   if (!payment) return [];
-  return [paymentStep(payment), { icon: "look", tone: "look", text: t("money.notold") }];
+  return [paymentStep(payment), { icon: "look", tone: "look", text: whyMissing(kind, details) }];
+}
+
+function whyMissing(kind, { reason }) {
+  if (kind !== "REVERSAL_ASKED") return t("money.notold");
+  return reason ? t("money.asked", { reason }) : t("money.asked.plain");
 }
 
 function paymentStep(payment) {

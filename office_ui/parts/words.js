@@ -24,6 +24,7 @@ const ru = {
   "kind.BAD_LINE": "Не читается",
   "kind.TOTAL_DIFFERS": "Итог не сходится",
   "kind.CLOSED_ACCOUNT": "Счёт закрыт",
+  "kind.REVERSAL_ASKED": "Просят отменить",
 
   "case.open": "Открыто",
   "case.assigned": "В работе",
@@ -76,6 +77,7 @@ const en = {
   "kind.BAD_LINE": "Unreadable",
   "kind.TOTAL_DIFFERS": "Total differs",
   "kind.CLOSED_ACCOUNT": "Closed account",
+  "kind.REVERSAL_ASKED": "Reversal asked",
 
   "case.open": "Open",
   "case.assigned": "In work",

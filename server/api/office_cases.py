@@ -44,6 +44,7 @@ _DONE = {
     "assign": ("платёж разнесён на счёт", "the payment was assigned to an account"),
     "match": ("строка сопоставлена с платежом", "the line was matched with a payment"),
     "return": ("оформлен возврат", "the money was returned"),
+    "reverse": ("платёж сторнирован", "the payment was reversed"),
     "accept": ("расхождение принято", "the mismatch was accepted"),
     "close": ("дело закрыто", "the case was closed"),
 }
@@ -56,6 +57,7 @@ _NOT_POSTED = {
         "под этим номером уже учтён другой платёж",
         "another payment is recorded under this number",
     ),
+    Result.PAYMENT_CANCELLED: ("платёж уже отменён", "the payment is cancelled already"),
 }
 _BUSY = ("счёт сейчас занят, повторите", "the account is busy, try again")
 

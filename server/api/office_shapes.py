@@ -34,7 +34,7 @@ class Seen(msgspec.Struct, frozen=True):
 class Resolve(msgspec.Struct, frozen=True):
     """A decision: `assign` needs an account, `match` a payment, `accept` may say a bucket."""
 
-    action: Literal["post", "assign", "match", "return", "accept"]
+    action: Literal["post", "assign", "match", "return", "accept", "reverse"]
     reason: Reason
     version: Version
     account: Annotated[str, msgspec.Meta(max_length=30)] = ""
@@ -135,7 +135,7 @@ class CaseListed(msgspec.Struct, frozen=True):
     version: int
     agent: str
     agent_title: str
-    registry_id: int
+    registry_id: int | None
     registry_day: dt.date | None
     line_number: int | None
     operation: str
@@ -238,7 +238,7 @@ class CaseShown(msgspec.Struct, frozen=True):
     agent_title: str
     amount_kopecks: int
     undecided_kopecks: int
-    registry: RegistryBrief
+    registry: RegistryBrief | None
     opened_at: dt.datetime
     line: LineShown | None
     payment: PaymentRow | None

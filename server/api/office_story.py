@@ -26,7 +26,7 @@ from server.reconciliation.mismatches import (
 )
 from server.reconciliation.workbench import MoveRow, PaymentRow, Workbench
 
-_ORDER = (Action.POST, Action.ASSIGN, Action.MATCH, Action.RETURN, Action.ACCEPT)
+_ORDER = (Action.POST, Action.ASSIGN, Action.MATCH, Action.RETURN, Action.REVERSE, Action.ACCEPT)
 
 
 async def story(workbench: Workbench, case: Case, settings: OfficeSettings) -> CaseShown:
@@ -46,7 +46,7 @@ async def story(workbench: Workbench, case: Case, settings: OfficeSettings) -> C
         agent_title=books.title(case.agent),
         amount_kopecks=case.amount.kopecks,
         undecided_kopecks=case.undecided.kopecks,
-        registry=await workbench.registry_brief(case.registry_id),
+        registry=await workbench.registry_brief(case.registry_id) if case.registry_id else None,
         opened_at=books.here(case.opened_at),
         line=_line(case, line, books) if line else None,
         payment=_local(payment, books) if payment else None,

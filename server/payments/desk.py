@@ -1,7 +1,9 @@
 """PaymentDesk: what each command means. It knows neither bytes nor SQL nor Redis.
 
 Rules it keeps: an earlier payment under the same id is looked for before the account's state or
-the limits matter; every success answer is published first; what cannot be told is TRY_LATER.
+the limits matter; every success answer is published first; what cannot be told is TRY_LATER. A
+payment that was held is credited when it is confirmed in time, whatever became of the account or
+the limits meanwhile: the money was promised.
 """
 
 from __future__ import annotations
@@ -26,6 +28,7 @@ from server.messages import (
     Pay,
     PaymentAccepted,
     PaymentCancelled,
+    PaymentHeld,
     PaymentState,
     PaymentStatus,
     ReadingResult,
@@ -39,14 +42,18 @@ from server.payments.days import business_day, payment_day
 from server.payments.limits import require_within_limits
 from server.payments.ports import (
     Accounts,
-    Cancellation,
+    Action,
+    AfterClose,
     Ledger,
+    Move,
     Order,
     OutcomeUnknown,
     Posted,
     Result,
+    fingerprint,
 )
 from server.payments.readings import judge
+from server.payments.states import after
 from server.refusals import Refusal, Refused
 
 _REFUSALS = {
@@ -56,12 +63,17 @@ _REFUSALS = {
     Result.SUSPENDED: Refusal.PAYMENTS_SUSPENDED,
     Result.BUSY: Refusal.TRY_LATER,
     Result.DAY_CLOSED: Refusal.TRY_LATER,
+    Result.PAYMENT_CANCELLED: Refusal.PAYMENT_CANCELLED,
+    Result.FORBIDDEN: Refusal.REVERSAL_FORBIDDEN,
 }
+_UNPAYABLE = (Result.NOT_FOUND, Result.CLOSED, Result.SUSPENDED)
 _STATES = {
     AccountState.CLOSED: Refusal.ACCOUNT_CLOSED,
     AccountState.SUSPENDED: Refusal.PAYMENTS_SUSPENDED,
 }
 _DAY_ATTEMPTS = 3
+_PAYMENT_ID_MAX = (1 << 63) - 1
+_AGENT_PAYMENT_ID_CHARACTERS_MAX = 100
 
 
 class PaymentDesk:
@@ -85,17 +97,16 @@ class PaymentDesk:
         match command:
             case CheckAccount():
                 return await self._check(agent, command)
-            case Pay():
+            case Pay() | Hold():
                 return await self._pay(agent, command)
-            case Hold() | Confirm():
-                raise Refused(Refusal.UNKNOWN_OPERATION, "two-phase payments are not offered")
+            case Confirm():
+                return await self._confirm(agent, command)
             case Cancel():
                 return await self._cancel(agent, command)
             case GetStatus():
                 return await self._status(agent, command)
             case GetStatement():
-                payments = await self._ledger.statement(agent.name, command.since, command.until)
-                return Statement(payments)
+                return await self._statement(agent, command)
             case SubmitReadings():
                 return await self._submit_readings(agent, command)
             case ChangeSecret():
@@ -118,7 +129,8 @@ class PaymentDesk:
             raise Refused(Refusal.ACCOUNT_NOT_FOUND, f"account {account}", "account")
         return view
 
-    async def _pay(self, agent: Agent, command: Pay) -> Outcome:
+    async def _pay(self, agent: Agent, command: Pay | Hold) -> Outcome:
+        _require_payment_id(command.agent_payment_id)
         try:
             if agent.paused:
                 raise Refused(Refusal.TRY_LATER, "the agent is paused")
@@ -126,20 +138,36 @@ class PaymentDesk:
                 raise Refused(Refusal.ACCOUNT_MALFORMED, "account number", "account")
             require_within_limits(agent.limits, command.amount)
         except Refused as refused:
-            return await self._repeat_or_refuse(agent, command, refused)
-        return await self._settle(await self._post(agent, await self._order(agent, command)))
+            posted = await self._recorded_or_refuse(agent, command, refused)
+        else:
+            posted = await self._post(agent, await self._order(agent, command))
+            if posted.result in _UNPAYABLE and _remembers(agent):
+                posted = await self._remember(agent, command, _REFUSALS[posted.result])
+        if isinstance(command, Pay):
+            return await self._settle(posted)
+        if posted.result is Result.REPEATED:
+            posted = _again(await self._unless_overdue(agent, posted), Action.HOLD)
+        return await self._settle(posted, PaymentHeld)
 
-    async def _repeat_or_refuse(self, agent: Agent, command: Pay, refused: Refused) -> Outcome:
+    async def _recorded_or_refuse(
+        self, agent: Agent, command: Pay | Hold, refused: Refused
+    ) -> Posted:
         """A payment recorded under older limits or before a pause is still answered as recorded."""
         posted = await self._ledger.recorded(agent.name, command.agent_payment_id)
-        if posted is None or posted.payment is None:
-            raise refused
-        same = (posted.payment.account, posted.payment.amount) == (command.account, command.amount)
-        if not same:
-            return RefusedOutcome(Refusal.PAYMENT_CONFLICT, posted.payment)
-        return await self._settle(posted)
+        if posted is not None:
+            return _compared(posted, command)
+        if refused.refusal.final and _remembers(agent) and "\0" not in command.account:
+            return await self._remember(agent, command, refused.refusal)
+        raise refused
 
-    async def _order(self, agent: Agent, command: Pay) -> Order:
+    async def _remember(self, agent: Agent, command: Pay | Hold, refusal: Refusal) -> Posted:
+        """Setting `remember_refusals`: what was refused stays refused, in the same words."""
+        posted = await self._ledger.remember(
+            agent.name, command.agent_payment_id, _content(command), refusal
+        )
+        return _compared(posted, command)
+
+    async def _order(self, agent: Agent, command: Pay | Hold) -> Order:
         now = self._clock()
         paid_at = (command.paid_at or now).replace(microsecond=0)
         today = business_day(agent, now)
@@ -158,7 +186,8 @@ class PaymentDesk:
             readings=command.readings,
             reading_results=results,
             read_on=today,
-            terminal=command.terminal,
+            terminal=command.terminal if command.terminal.isprintable() else "",
+            valid_seconds=command.valid_seconds if isinstance(command, Hold) else None,
         )
 
     async def _post(self, agent: Agent, order: Order) -> Posted:
@@ -171,49 +200,101 @@ class PaymentDesk:
             order = replace(order, business_day=day)
         return posted
 
-    async def _settle(self, posted: Posted) -> Outcome:
+    async def _settle(
+        self, posted: Posted, answer: type[PaymentAccepted | PaymentHeld] = PaymentAccepted
+    ) -> Outcome:
         payment = posted.payment
+        if posted.refusal is not None:
+            return RefusedOutcome(posted.refusal)
         if posted.result in _REFUSALS:
             return RefusedOutcome(_REFUSALS[posted.result], payment)
         assert payment is not None
         await self._publish(posted)
-        if payment.state in (PaymentState.CANCELLED, PaymentState.REVERSED):
-            return RefusedOutcome(Refusal.PAYMENT_CANCELLED, payment)
-        return PaymentAccepted(payment, repeated=posted.result is Result.REPEATED)
+        return answer(payment, repeated=posted.result is Result.REPEATED)
 
     async def _publish(self, posted: Posted) -> None:
         if posted.lane is not None:
             await self._accounts.publish((posted.lane,))
 
+    async def _confirm(self, agent: Agent, command: Confirm) -> Outcome:
+        if agent.paused:
+            posted = await self._recorded(agent, command)
+            if posted and posted.payment and posted.payment.state is PaymentState.HELD:
+                raise Refused(Refusal.TRY_LATER, "the agent is paused")
+        return await self._settle(await self._move(agent, Action.CONFIRM, command))
+
     async def _cancel(self, agent: Agent, command: Cancel) -> Outcome:
-        posted = await self._ledger.cancel(
-            Cancellation(
-                agent=agent.name,
-                agent_payment_id=command.agent_payment_id,
-                payment_id=command.payment_id,
-                business_day=business_day(agent, self._clock()),
-                allow_closed_day=agent.setting("cancel_after_close", "no") == "yes",
-                actor=agent.name,
-                reason=command.reason,
-            )
-        )
-        if posted.result is Result.NOT_FOUND:
-            raise Refused(Refusal.PAYMENT_NOT_FOUND, "no such payment to cancel")
+        posted = await self._move(agent, Action.CANCEL, command, command.reason)
         if posted.result is Result.FORBIDDEN:
             return RefusedOutcome(Refusal.REVERSAL_FORBIDDEN, posted.payment)
         assert posted.payment is not None
         await self._publish(posted)
         return PaymentCancelled(posted.payment, repeated=posted.result is Result.REPEATED)
 
+    async def _move(
+        self, agent: Agent, action: Action, named: Confirm | Cancel, reason: str = ""
+    ) -> Posted:
+        """On today's business day or, when that is closed, on the next open one."""
+        _require_named(named)
+        move = Move(
+            action=action,
+            agent=agent.name,
+            business_day=business_day(agent, self._clock()),
+            agent_payment_id=named.agent_payment_id,
+            payment_id=named.payment_id,
+            after_close=_after_close(agent),
+            actor=agent.name,
+            reason=reason,
+        )
+        for _ in range(_DAY_ATTEMPTS):
+            posted = await self._ledger.move(move)
+            if posted.result is not Result.DAY_CLOSED:
+                break
+            day = await self._ledger.next_open_day(agent.name, move.business_day)
+            move = replace(move, business_day=day)
+        if posted.result is Result.NOT_FOUND:
+            raise Refused(Refusal.PAYMENT_NOT_FOUND, f"no such payment to {action.value}")
+        if posted.result in (Result.DAY_CLOSED, Result.BUSY):
+            raise Refused(Refusal.TRY_LATER, posted.result.value)
+        return posted
+
     async def _status(self, agent: Agent, command: GetStatus) -> Outcome:
-        if command.agent_payment_id:
-            posted = await self._ledger.recorded(agent.name, command.agent_payment_id)
-        else:
-            posted = await self._ledger.recorded_by_id(agent.name, command.payment_id)
+        posted = await self._recorded(agent, command)
         if posted is None or posted.payment is None:
             raise Refused(Refusal.PAYMENT_NOT_FOUND, "no such payment")
+        posted = await self._unless_overdue(agent, posted)
+        assert posted.payment is not None
         await self._publish(posted)
         return PaymentStatus(posted.payment)
+
+    async def _recorded(self, agent: Agent, named: GetStatus | Confirm) -> Posted | None:
+        _require_named(named)
+        if named.agent_payment_id:
+            return await self._ledger.recorded(agent.name, named.agent_payment_id)
+        return await self._ledger.recorded_by_id(agent.name, named.payment_id)
+
+    async def _unless_overdue(self, agent: Agent, posted: Posted) -> Posted:
+        """A payment that nobody confirmed in time is expired before anybody hears it is held."""
+        payment, now = posted.payment, self._clock()
+        if payment is None or payment.state is not PaymentState.HELD:
+            return posted
+        if posted.valid_until is None or posted.valid_until > now:
+            return posted
+        return await self._ledger.move(
+            Move(
+                Action.EXPIRE,
+                agent.name,
+                business_day(agent, now),
+                payment_id=payment.payment_id,
+                actor=agent.name,
+            )
+        )
+
+    async def _statement(self, agent: Agent, command: GetStatement) -> Outcome:
+        payments = await self._ledger.statement(
+            agent.name, command.since, command.until, every_state=command.every_state
+        )
+        return Statement(payments)
 
     async def _submit_readings(self, agent: Agent, command: SubmitReadings) -> Outcome:
         view = await self._find(command.account)
@@ -232,3 +313,45 @@ class PaymentDesk:
                 agent.name, command.agent_reading_id, command.account, taken, today
             )
         return ReadingsTaken(results)
+
+
+def _remembers(agent: Agent) -> bool:
+    return agent.setting("remember_refusals", "no") == "yes"
+
+
+def _after_close(agent: Agent) -> AfterClose:
+    wanted = agent.setting("cancel_after_close", "no")
+    return next((each for each in AfterClose if each.value == wanted), AfterClose.NO)
+
+
+def _content(command: Pay | Hold) -> str:
+    return fingerprint(command.account, command.amount, command.breakdown)
+
+
+def _compared(posted: Posted, command: Pay | Hold) -> Posted:
+    """What stands under the command's id, as the answer to it."""
+    if posted.fingerprint != _content(command):
+        return Posted(Result.CONFLICT, posted.payment)
+    return _again(posted, Action.PAY if isinstance(command, Pay) else Action.HOLD)
+
+
+def _again(posted: Posted, action: Action) -> Posted:
+    """A recorded payment under a repeated order, by the transition table."""
+    if posted.payment is None:
+        return posted
+    cell = after(posted.payment.state, action)
+    assert isinstance(cell, Result), "an order never moves a payment that is recorded"
+    return replace(posted, result=cell)
+
+
+def _require_payment_id(text: str) -> None:
+    """The ledger's own bounds; a protocol's are narrower."""
+    if not 1 <= len(text) <= _AGENT_PAYMENT_ID_CHARACTERS_MAX or "\0" in text:
+        raise Refused(Refusal.PAYMENT_ID_MALFORMED, "agent's payment id", "agent_payment_id")
+
+
+def _require_named(named: Confirm | Cancel | GetStatus) -> None:
+    """No payment has an id outside these bounds."""
+    text = named.agent_payment_id
+    if "\0" in text or not 0 <= named.payment_id <= _PAYMENT_ID_MAX:
+        raise Refused(Refusal.PAYMENT_NOT_FOUND, "no such payment id")

@@ -11,6 +11,7 @@ from typing import Protocol
 from server.accounts import AccountView
 from server.messages import Part, Payment, Reading, ReadingResult
 from server.money import Money
+from server.refusals import Refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,30 +70,77 @@ class Order:
     terminal: str = ""
     actor: str = ""
     registry_line: int | None = None
+    valid_seconds: int | None = None
+    """None = credit it; else hold it, to be confirmed within so many seconds."""
 
     @property
     def fingerprint(self) -> str:
-        """What must be equal in a repeat: the account, the sum and how it was divided."""
-        parts = ",".join(f"{part.service}:{part.amount.kopecks}" for part in self.parts)
-        return f"{self.account}\x1f{self.amount.kopecks}\x1f{parts}"
+        """What must be equal in a repeat."""
+        return fingerprint(self.account, self.amount, self.parts)
+
+
+def fingerprint(account: str, amount: Money, parts: Sequence[Part]) -> str:
+    """A payment's content: the account, the sum and how it was divided."""
+    divided = ",".join(f"{part.service}:{part.amount.kopecks}" for part in parts) if parts else ""
+    return f"{account}\x1f{amount.kopecks}\x1f{divided}"
 
 
 class Result(Enum):
-    """What became of an order or a cancellation."""
+    """What became of an order or a move."""
 
     ACCEPTED = "accepted"
+    """Done now, and for the first time."""
     REPEATED = "repeated"
+    """Done before; the recorded payment is the answer."""
+    REFUSED = "refused"
+    """Refused before, and remembered; `refusal` is the answer."""
     CONFLICT = "conflict"
     NOT_FOUND = "not_found"
     CLOSED = "closed"
     SUSPENDED = "suspended"
     BUSY = "busy"
     DAY_CLOSED = "day_closed"
-    CANCELLED = "cancelled"
     PAYMENT_CANCELLED = "payment_cancelled"
     """It is cancelled, reversed or expired: nothing more can become of it."""
     FORBIDDEN = "forbidden"
     """The payment's state or its closed day does not allow it."""
+
+
+class Action(Enum):
+    """What may be asked of a payment."""
+
+    PAY = "pay"
+    HOLD = "hold"
+    CONFIRM = "confirm"
+    CANCEL = "cancel"
+    EXPIRE = "expire"
+    """Nobody confirmed in time."""
+    REVERSE = "reverse"
+    """A person's: the money goes off an account although the agent may no longer cancel."""
+
+
+class AfterClose(Enum):
+    """What becomes of a cancellation after the money was passed on or its day was closed."""
+
+    NO = "no"
+    PERSON = "person"
+    """Refused, and a person is asked."""
+    YES = "yes"
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """CONFIRM, CANCEL, EXPIRE or REVERSE of a payment that is named by one of the two ids."""
+
+    action: Action
+    agent: str
+    business_day: dt.date
+    """Where the money's entry belongs."""
+    agent_payment_id: str = ""
+    payment_id: int = 0
+    after_close: AfterClose = AfterClose.NO
+    actor: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +150,12 @@ class Posted:
     result: Result
     payment: Payment | None = None
     lane: PaidLane | None = None
+    """The account's lane now; None where nothing was credited."""
+    fingerprint: str = ""
+    """The recorded content; empty when the order was accepted."""
+    valid_until: dt.datetime | None = None
+    """Of a payment in two phases: when it expires unless confirmed."""
+    refusal: Refusal | None = None
 
 
 class OutcomeUnknown(Exception):
@@ -112,23 +166,29 @@ class Ledger(Protocol):
     """The record of payments. Every method may raise OutcomeUnknown."""
 
     async def post(self, order: Order) -> Posted:
-        """Record and credit once; on disk when this returns."""
+        """Record and credit, or hold, once; on disk when this returns."""
+        ...
+
+    async def remember(
+        self, agent: str, agent_payment_id: str, content: str, refusal: Refusal
+    ) -> Posted:
+        """Record a final refusal under a key unless it is taken; what stands under it now."""
         ...
 
     async def recorded(self, agent: str, agent_payment_id: str) -> Posted | None:
-        """The earlier payment under this key, result REPEATED."""
+        """What stands under this key: REPEATED with the payment, or REFUSED."""
         ...
 
     async def recorded_by_id(self, agent: str, payment_id: int) -> Posted | None:
         """The agent's payment with our number."""
         ...
 
-    async def cancel(self, cancellation: Cancellation) -> Posted:
-        """Undo a credited payment: CANCELLED, REPEATED, NOT_FOUND or FORBIDDEN."""
+    async def move(self, move: Move) -> Posted:
+        """Lead a payment along the transition table; the answer is a cell of it, or DAY_CLOSED."""
         ...
 
     async def statement(
-        self, agent: str, since: dt.datetime, until: dt.datetime
+        self, agent: str, since: dt.datetime, until: dt.datetime, *, every_state: bool = False
     ) -> tuple[Payment, ...]:
         """The agent's payments that are credited now, paid_at in [since, until], in order."""
         ...
@@ -150,16 +210,3 @@ class Ledger(Protocol):
     async def change_secret(self, agent: str, name: str, value: str) -> None:
         """Replace one secret; the old set stays valid until the next change."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Cancellation:
-    """A payment to be undone, named by one of the two ids."""
-
-    agent: str
-    agent_payment_id: str
-    payment_id: int
-    business_day: dt.date
-    allow_closed_day: bool
-    actor: str
-    reason: str

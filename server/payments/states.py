@@ -9,24 +9,9 @@ order is compared first: another account or sum is a conflict in every state.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import Enum
 
 from server.messages import PaymentState
-from server.payments.ports import Result
-
-
-class Action(Enum):
-    """What may be asked of a payment."""
-
-    PAY = "pay"
-    HOLD = "hold"
-    CONFIRM = "confirm"
-    CANCEL = "cancel"
-    EXPIRE = "expire"
-    """The janitor's: nobody confirmed in time."""
-    REVERSE = "reverse"
-    """A person's: the money goes off an account although the agent may no longer cancel."""
-
+from server.payments.ports import Action, Result
 
 _NOTHING = None
 _HELD = PaymentState.HELD

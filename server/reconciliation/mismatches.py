@@ -27,6 +27,8 @@ class Kind(Enum):
     BAD_LINE = "BAD_LINE"
     TOTAL_DIFFERS = "TOTAL_DIFFERS"
     CLOSED_ACCOUNT = "CLOSED_ACCOUNT"
+    REVERSAL_ASKED = "REVERSAL_ASKED"
+    """No file: an agent wants a payment back that it may no longer take back by itself."""
 
 
 class Bucket(Enum):
@@ -75,6 +77,8 @@ class Action(Enum):
     """The money goes back."""
     ACCEPT = "accept"
     """It stays as it is, for a reason."""
+    REVERSE = "reverse"
+    """Take the payment's money off the account: an opposite entry on an open day."""
     SUPERSEDE = "supersede"
     """A corrected file changed or withdrew the line."""
     FIND = "find"
@@ -82,7 +86,9 @@ class Action(Enum):
     CLOSE = "close"
 
 
-DECISIONS = frozenset({Action.POST, Action.ASSIGN, Action.MATCH, Action.RETURN, Action.ACCEPT})
+DECISIONS = frozenset(
+    {Action.POST, Action.ASSIGN, Action.MATCH, Action.RETURN, Action.ACCEPT, Action.REVERSE}
+)
 POSTING = frozenset({Action.POST, Action.ASSIGN})
 
 TRANSITIONS: Mapping[tuple[State, Action], State] = {
@@ -105,6 +111,7 @@ OUTCOMES: Mapping[Action, str] = {
     Action.MATCH: "matched",
     Action.RETURN: "returned",
     Action.ACCEPT: "accepted",
+    Action.REVERSE: "reversed",
     Action.SUPERSEDE: "superseded",
     Action.FIND: "found",
 }
@@ -121,6 +128,7 @@ DECISIONS_OF: Mapping[Kind, frozenset[Action]] = {
     Kind.DATE_DIFFERS: frozenset({Action.ACCEPT}),
     Kind.NOT_IN_REGISTRY: frozenset({Action.ACCEPT}),
     Kind.TOTAL_DIFFERS: frozenset({Action.ACCEPT}),
+    Kind.REVERSAL_ASKED: frozenset({Action.REVERSE, Action.ACCEPT}),
 }
 
 ACCEPTED_INTO: Mapping[Kind, tuple[Bucket, ...]] = {
@@ -197,6 +205,7 @@ class Case:
     mismatch_id: int
     agent: str
     registry_id: int
+    """0 for a case that no file gave rise to."""
     kind: Kind
     state: State
     version: int

@@ -1,10 +1,10 @@
-"""Posting a registry's line so that the next check sees it, as after every other payment."""
+"""Posting and reversing so that the next check sees it, as after every other payment."""
 
 from __future__ import annotations
 
 import datetime as dt
 
-from server.payments.ports import Accounts, Ledger, Order, Posted
+from server.payments.ports import Accounts, Ledger, Move, Order, Posted
 
 
 class PublishedLedger:
@@ -16,7 +16,13 @@ class PublishedLedger:
 
     async def post(self, order: Order) -> Posted:
         """Record and credit once, then show it to every worker."""
-        posted = await self._ledger.post(order)
+        return await self._published(await self._ledger.post(order))
+
+    async def move(self, move: Move) -> Posted:
+        """Lead a payment along the transition table, then show it to every worker."""
+        return await self._published(await self._ledger.move(move))
+
+    async def _published(self, posted: Posted) -> Posted:
         if posted.lane is not None:
             await self._accounts.publish((posted.lane,))
         return posted

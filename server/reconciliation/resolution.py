@@ -7,10 +7,12 @@ case's key, so a decision that was interrupted is simply repeated, by anybody.
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import Protocol
 
 from server.money import Money
-from server.payments.ports import Order, Posted, Result
+from server.payments.ports import Action as Asked
+from server.payments.ports import Move, Order, Posted, Result
 from server.reconciliation.mismatches import (
     POSTING,
     TRANSITIONS,
@@ -32,7 +34,7 @@ class Conflict(Exception):
 
 
 class NotPosted(Exception):
-    """The ledger refused; nothing is credited and the case is as before."""
+    """The ledger refused; no money was moved and the case is as before."""
 
     def __init__(self, result: Result) -> None:
         super().__init__(_NOT_POSTED.get(result, result.value))
@@ -50,14 +52,21 @@ _NOT_POSTED = {
     Result.CONFLICT: "под этим номером учтён другой платёж",
     Result.DAY_CLOSED: "операционный день закрывается, повторите",
     Result.BUSY: "счёт занят, повторите",
+    Result.PAYMENT_CANCELLED: "платёж уже отменён",
+    Result.FORBIDDEN: "платёж не зачислен",
 }
+_DAY_ATTEMPTS = 3
 
 
 class Ledger(Protocol):
-    """The part of payments.ports.Ledger that posting a line needs; `post` publishes as well."""
+    """The part of payments.ports.Ledger that decisions need; `post` and `move` publish as well."""
 
     async def post(self, order: Order) -> Posted:
         """Record and credit once."""
+        ...
+
+    async def move(self, move: Move) -> Posted:
+        """Lead a payment along the transition table."""
         ...
 
     async def next_open_day(self, agent: str, day: dt.date) -> dt.date:
@@ -118,9 +127,11 @@ async def decide(
             return await cases.propose(case, decision, actor, claimed=False)
         if case.proposed_by == actor and not (kept and kept.get("claimed")):
             raise SecondPersonNeeded("решение должен подтвердить другой сотрудник")
-    if decision.action not in POSTING:
-        return await cases.settle(case, decision, actor, decision.payment_id or None)
-    return await _post(cases, ledger, case, decision, actor)
+    if decision.action in POSTING:
+        return await _post(cases, ledger, case, decision, actor)
+    if decision.action is Action.REVERSE:
+        return await _reverse(cases, ledger, case, decision, actor)
+    return await cases.settle(case, decision, actor, decision.payment_id or None)
 
 
 async def take(cases: Cases, *, mismatch_id: int, version: int, actor: str) -> Case:
@@ -155,9 +166,39 @@ async def _move(cases: Cases, mismatch_id: int, version: int, action: Action, ac
 
 
 async def _post(cases: Cases, ledger: Ledger, case: Case, decision: Decision, actor: str) -> Case:
-    if case.proposal is None or not case.proposal.get("claimed"):
-        case = await cases.propose(case, decision, actor, claimed=True)
+    case = await _claimed(cases, case, decision, actor)
     posted = await ledger.post(await _order(ledger, case, decision, actor))
+    return await _carried_out(cases, case, decision, actor, posted)
+
+
+async def _reverse(
+    cases: Cases, ledger: Ledger, case: Case, decision: Decision, actor: str
+) -> Case:
+    """Today's entry, or that of the next open day; the ledger reverses a payment only once."""
+    case = await _claimed(cases, case, decision, actor)
+    assert case.payment_id is not None
+    day = await ledger.next_open_day(case.agent, case.opened_at.date())
+    move = Move(Asked.REVERSE, case.agent, day, payment_id=case.payment_id, actor=actor,
+                reason=decision.reason)  # fmt: skip
+    for _ in range(_DAY_ATTEMPTS):
+        posted = await ledger.move(move)
+        if posted.result is not Result.DAY_CLOSED:
+            break
+        day = await ledger.next_open_day(case.agent, move.business_day)
+        move = replace(move, business_day=day)
+    return await _carried_out(cases, case, decision, actor, posted)
+
+
+async def _claimed(cases: Cases, case: Case, decision: Decision, actor: str) -> Case:
+    if case.proposal is None or not case.proposal.get("claimed"):
+        return await cases.propose(case, decision, actor, claimed=True)
+    return case
+
+
+async def _carried_out(
+    cases: Cases, case: Case, decision: Decision, actor: str, posted: Posted
+) -> Case:
+    """Settled when the ledger has done it, now or before; else the claim is withdrawn."""
     if posted.result in (Result.ACCEPTED, Result.REPEATED):
         assert posted.payment is not None
         return await cases.settle(case, decision, actor, posted.payment.payment_id)

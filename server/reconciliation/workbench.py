@@ -105,7 +105,8 @@ class CaseRow:
     state: str
     version: int
     agent: str
-    registry_id: int
+    registry_id: int | None
+    """None for a case that no file gave rise to."""
     registry_day: dt.date | None
     line_number: int | None
     operation: str

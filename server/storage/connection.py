@@ -1,7 +1,10 @@
-"""A connection to PostgreSQL: one of its own, or one lent by a pool."""
+"""Connections to PostgreSQL: how they are opened, and lent for a bounded time."""
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import TypeAlias
 
 import asyncpg
@@ -16,6 +19,46 @@ _UNANSWERED = (
 Connection: TypeAlias = (
     "asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"
 )
+CALL_SECONDS = 10.0
+"""Whoever waits longer for the ledger is told to try later."""
+
+_SESSION: Mapping[str, str] = {
+    # An answer means that it is on disk, whatever the server's default is.
+    "synchronous_commit": "on",
+    # A server notices within half a minute that we are gone, and lets our locks go.
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "idle_in_transaction_session_timeout": "60s",
+}
+
+
+def open_pool(dsn: str, connections_max: int) -> asyncpg.Pool[asyncpg.Record]:
+    """A pool that connects when it is used, so it can be made while PostgreSQL is away."""
+    return asyncpg.create_pool(
+        dsn,
+        min_size=0,
+        max_size=connections_max,
+        timeout=CALL_SECONDS,
+        server_settings=dict(_SESSION),
+    )
+
+
+@asynccontextmanager
+async def lent(
+    pool: asyncpg.Pool[asyncpg.Record], seconds: float = CALL_SECONDS
+) -> AsyncIterator[Connection]:
+    """A connection of the pool's, for `seconds` at most. Raises TimeoutError.
+
+    A session that did not answer in time is thrown away: to ask it to cancel might take for ever.
+    """
+    async with pool.acquire(timeout=seconds) as connection:
+        try:
+            async with asyncio.timeout(seconds):
+                yield connection
+        except TimeoutError:
+            connection.terminate()
+            raise
 
 
 async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:

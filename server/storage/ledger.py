@@ -9,9 +9,10 @@ from collections.abc import Sequence
 import asyncpg
 
 from server.messages import Payment, Reading
-from server.payments.ports import Cancellation, MeterRecord, Order, Posted
+from server.payments.ports import MeterRecord, Move, Order, Posted
+from server.refusals import Refusal
 from server.storage.agents import Sealer, change_secret
-from server.storage.connection import Connection
+from server.storage.connection import Connection, lent
 from server.storage.lost import lost_is_unknown
 from server.storage.posting import GroupCommit
 from server.storage.records import POSTED_COLUMNS, payment, posted
@@ -37,7 +38,7 @@ class PostgresLedger:
         await asyncio.gather(*self._absorbing, return_exceptions=True)
 
     async def post(self, order: Order) -> Posted:
-        """Record and credit once."""
+        """Record and credit, or hold, once."""
         result = await self._group_commit.post(order)
         if order.readings:
             self._absorb_soon(order.account)
@@ -53,56 +54,65 @@ class PostgresLedger:
         await self._pool.execute("call ledger.absorb_readings($1)", account)
 
     @lost_is_unknown
+    async def remember(
+        self, agent: str, agent_payment_id: str, content: str, refusal: Refusal
+    ) -> Posted:
+        """Record a final refusal under a key unless it is taken; what stands under it now."""
+        return posted(await self._row(_REMEMBER, agent, agent_payment_id, content, refusal.value))
+
+    @lost_is_unknown
     async def recorded(self, agent: str, agent_payment_id: str) -> Posted | None:
-        """The earlier payment under this key."""
-        row = await self._pool.fetchrow(
-            f"select {POSTED_COLUMNS} from ledger.recorded(array[$1::text], array[$2::text])",
-            agent,
-            agent_payment_id,
-        )
+        """What stands under this key."""
+        async with lent(self._pool) as connection:
+            row = await connection.fetchrow(_RECORDED, agent, agent_payment_id)
         return posted(row) if row else None
 
     @lost_is_unknown
     async def recorded_by_id(self, agent: str, payment_id: int) -> Posted | None:
         """The agent's payment with our number."""
-        key = await self._pool.fetchval(
-            "select agent_payment_id from ledger.payment where payment_id = $1 and agent = $2",
-            payment_id,
-            agent,
-        )
-        return await self.recorded(agent, key) if key is not None else None
+        async with lent(self._pool) as connection:
+            row = await connection.fetchrow(_RECORDED_BY_ID, agent, payment_id)
+        return posted(row) if row else None
 
     @lost_is_unknown
-    async def cancel(self, cancellation: Cancellation) -> Posted:
-        """Undo a credited payment."""
-        row = await self._pool.fetchrow(
-            f"select {POSTED_COLUMNS} from ledger.cancel_payment($1, $2, $3, $4, $5, $6, $7)",
-            cancellation.agent,
-            cancellation.agent_payment_id,
-            cancellation.payment_id,
-            cancellation.business_day,
-            cancellation.allow_closed_day,
-            cancellation.actor,
-            cancellation.reason,
+    async def move(self, move: Move) -> Posted:
+        """Lead a payment along the transition table."""
+        row = await self._row(
+            _MOVE,
+            move.action.value,
+            move.agent,
+            move.agent_payment_id,
+            move.payment_id,
+            move.business_day,
+            move.after_close.value,
+            move.actor,
+            move.reason,
         )
-        assert row is not None
         return posted(row)
+
+    async def _row(self, query: str, *arguments: object) -> asyncpg.Record:
+        async with lent(self._pool) as connection:
+            row = await connection.fetchrow(query, *arguments)
+        assert row is not None
+        return row
 
     @lost_is_unknown
     async def statement(
-        self, agent: str, since: dt.datetime, until: dt.datetime
+        self, agent: str, since: dt.datetime, until: dt.datetime, *, every_state: bool = False
     ) -> tuple[Payment, ...]:
-        """Payments credited now with paid_at in [since, until]."""
-        rows = await self._pool.fetch(
-            _PAYMENTS + " where p.agent = $1 and p.paid_at between $2 and $3"
-            # The day bounds the search by index; a day may differ from paid_at by the cut-off,
-            # and be later when the payment's own day was closed.
-            " and p.business_day >= $2::date - 1 and e.kind = 'credited'"
-            " order by p.paid_at, p.payment_id",
-            agent,
-            since,
-            until,
-        )
+        """Payments credited now, or all, with paid_at in [since, until]."""
+        async with lent(self._pool) as connection:
+            rows = await connection.fetch(
+                _PAYMENTS + " where p.agent = $1 and p.paid_at between $2 and $3"
+                # The day bounds the search by index; a day may differ from paid_at by the
+                # cut-off, and be later when the payment's own day was closed.
+                " and p.business_day >= $2::date - 1 and ($4 or e.state = 'credited')"
+                " order by p.paid_at, p.payment_id",
+                agent,
+                since,
+                until,
+                every_state,
+            )
         return tuple(payment(row) for row in rows)
 
     @lost_is_unknown
@@ -146,13 +156,20 @@ class PostgresLedger:
         await change_secret(self._pool, self._sealer, agent, name, value)
 
 
+_REMEMBER = f"select {POSTED_COLUMNS} from ledger.remember_refusal($1, $2, $3, $4)"
+_RECORDED = f"select {POSTED_COLUMNS} from ledger.recorded(array[$1::text], array[$2::text])"
+_RECORDED_BY_ID = f"""
+select {POSTED_COLUMNS}
+  from (select agent, agent_payment_id as id from ledger.payment
+         where agent = $1 and payment_id = $2) p,
+       ledger.recorded(array[p.agent], array[p.id])
+"""
+_MOVE = f"select {POSTED_COLUMNS} from ledger.move_payment($1, $2, $3, $4, $5, $6, $7, $8)"
 _PAYMENTS = """
 select p.payment_id, p.agent, p.agent_payment_id, p.account, p.amount_kopecks, p.paid_at,
-       p.recorded_at, p.readings, e.kind as state, e.happened_at as state_at
-  from ledger.payment p
-  join lateral (select kind, happened_at from ledger.payment_event e
-                 where e.payment_id = p.payment_id and e.payment_recorded_at = p.recorded_at
-                 order by seq desc limit 1) e on true
+       p.recorded_at, p.readings, p.terminal, e.state, e.state_at, e.held_at, e.credited_at,
+       e.reason
+  from ledger.payment p cross join lateral ledger.history(p.payment_id, p.recorded_at) e
 """
 _METERS = """
 select m.number as meter, l.value_thousandths as last_reading, l.read_on as last_date,

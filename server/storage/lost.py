@@ -22,7 +22,10 @@ LOST = (
     asyncpg.OperatorInterventionError,
     asyncpg.InsufficientResourcesError,
     asyncpg.LockNotAvailableError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.PostgresSystemError,
 )
+"""What it means to lose the store: gone, hung, full, failing, or no longer the primary."""
 
 
 RETRIABLE = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)

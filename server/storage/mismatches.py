@@ -311,7 +311,7 @@ def _read(row: asyncpg.Record) -> Case:
     return Case(
         mismatch_id=row["id"],
         agent=row["agent"],
-        registry_id=row["registry"],
+        registry_id=row["registry"] or 0,
         kind=Kind(row["kind"]),
         state=State(row["state"]),
         version=row["version"],

@@ -1,7 +1,8 @@
 """Group commit: orders that arrive together become one call of ledger.post_payments.
 
 While one batch is in flight the next one gathers; there is no timer. Every order gets its own
-outcome; a batch that fails as a whole is replayed one by one, so a poisoned order fails alone.
+outcome. An order on an account that somebody else has locked goes aside, where it holds up nobody;
+a batch that fails as a whole is posted again one by one, so a poisoned order fails alone.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ from collections.abc import Coroutine
 import asyncpg
 
 from server.payments.ports import Order, OutcomeUnknown, Posted, Result
-from server.storage.connection import Connection
+from server.storage.connection import lent
 from server.storage.lost import LOST, RETRIABLE
-from server.storage.records import POSTED_COLUMNS, details, posted
+from server.storage.records import POSTED_COLUMNS, details, outcomes
 
 _BATCH_MAX = 512
 _WAITING_MAX = 10_000
-_CALL_TIMEOUT_SECONDS = 10.0
-_LOCK_TIMEOUT = "2s"
+_ASIDE_CALLS_MAX = 2
+"""Calls in flight besides the batch; the pool has more connections than these."""
 _ATTEMPTS = 5
 _POST = (
     f"select {POSTED_COLUMNS} from ledger.post_payments($1, $2::text[], $3::text[], $4::text[],"
-    " $5::bigint[], $6::timestamptz[], $7::date[], $8::text[], $9::jsonb[]) order by place"
+    " $5::bigint[], $6::timestamptz[], $7::date[], $8::text[], $9::jsonb[], $10::text[],"
+    " $11::integer[])"
 )
-_RETRIABLE = (*RETRIABLE, asyncpg.LockNotAvailableError)
 
 Waiting = tuple[Order, "asyncio.Future[Posted]"]
 
@@ -39,18 +40,24 @@ class GroupCommit:
         self._service_ids = service_ids
         self._waiting: deque[Waiting] = deque()
         self._running = False
+        self._aside: dict[str, list[Waiting]] = {}
+        """By account; each has a task that waits for it."""
+        self._aside_calls = asyncio.Semaphore(_ASIDE_CALLS_MAX)
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def post(self, order: Order) -> Posted:
-        """On disk when this returns. Raises OutcomeUnknown."""
-        if len(self._waiting) >= _WAITING_MAX:
+        """On disk when this returns. Raises OutcomeUnknown.
+
+        A caller that goes away meanwhile changes nothing: the order stays where it is.
+        """
+        if len(self._waiting) + sum(map(len, self._aside.values())) >= _WAITING_MAX:
             raise OutcomeUnknown("too many payments are waiting")
         future: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
         self._waiting.append((order, future))
         if not self._running:
             self._running = True
             self._spawn(self._drain())
-        return await asyncio.shield(future)
+        return await future
 
     async def finish(self) -> None:
         """Wait for everything accepted so far."""
@@ -73,68 +80,85 @@ class GroupCommit:
     async def _flush(self, batch: list[Waiting]) -> None:
         try:
             results = await self._call([order for order, _ in batch], wait=False)
+        except (*RETRIABLE, asyncpg.LockNotAvailableError):
+            self._spawn(self._one_by_one(batch))
         except LOST as error:
             _fail(batch, OutcomeUnknown(f"the store was lost: {error!r}"))
         except asyncpg.PostgresError:
-            for item in batch:
-                self._spawn(self._post_alone(item))
+            self._spawn(self._one_by_one(batch))
         else:
             for item, result in zip(batch, results, strict=True):
                 if result.result is Result.BUSY:
-                    self._spawn(self._post_alone(item))
+                    self._put_aside(item)
                 else:
-                    _deliver(item[1], result)
+                    _deliver(item, result)
 
-    async def _post_alone(self, item: Waiting) -> None:
-        order, future = item
+    def _put_aside(self, item: Waiting) -> None:
+        account = item[0].account
+        if account in self._aside:
+            self._aside[account].append(item)
+        else:
+            self._aside[account] = [item]
+            self._spawn(self._wait_for(account))
+
+    async def _wait_for(self, account: str) -> None:
+        while self._aside[account]:
+            async with self._aside_calls:
+                batch = self._aside[account][:_BATCH_MAX]
+                del self._aside[account][:_BATCH_MAX]
+                await self._settle(batch)
+        del self._aside[account]  # in the tick that found it empty, as above
+
+    async def _one_by_one(self, batch: list[Waiting]) -> None:
+        for item in batch:
+            async with self._aside_calls:
+                await self._settle([item])
+
+    async def _settle(self, batch: list[Waiting]) -> None:
+        """Wait for locks, try again what may be tried again, deliver every outcome."""
         for _ in range(_ATTEMPTS):
             try:
-                (result,) = await self._call([order], wait=True)
-            except _RETRIABLE:
+                results = await self._call([order for order, _ in batch], wait=True)
+            except RETRIABLE:
                 continue
+            except asyncpg.LockNotAvailableError:
+                break
             except LOST as error:
-                _fail([item], OutcomeUnknown(f"the store was lost: {error!r}"))
-                return
+                return _fail(batch, OutcomeUnknown(f"the store was lost: {error!r}"))
             except asyncpg.PostgresError as error:
-                _fail([item], error)
-                return
-            _deliver(future, result)
-            return
-        _deliver(future, Posted(Result.BUSY))
+                if len(batch) == 1:
+                    return _fail(batch, error)
+                self._spawn(self._one_by_one(batch))
+                return None
+            for item, result in zip(batch, results, strict=True):
+                _deliver(item, result)
+            return None
+        for item in batch:
+            _deliver(item, Posted(Result.BUSY))
+        return None
 
     async def _call(self, orders: list[Order], *, wait: bool) -> list[Posted]:
-        async with self._pool.acquire(timeout=_CALL_TIMEOUT_SECONDS) as connection:
-            if not wait:
-                rows = await self._fetch(connection, orders, wait=False)
-            else:
-                async with connection.transaction():
-                    await connection.execute(f"set local lock_timeout = '{_LOCK_TIMEOUT}'")
-                    rows = await self._fetch(connection, orders, wait=True)
-        return [posted(row) for row in rows]
-
-    async def _fetch(
-        self,
-        connection: Connection,
-        orders: list[Order],
-        *,
-        wait: bool,
-    ) -> list[asyncpg.Record]:
-        return await connection.fetch(
-            _POST,
-            wait,
-            [order.agent for order in orders],
-            [order.agent_payment_id for order in orders],
-            [order.account for order in orders],
-            [order.amount.kopecks for order in orders],
-            [order.paid_at for order in orders],
-            [order.business_day for order in orders],
-            [order.fingerprint for order in orders],
-            [details(order, self._service_ids) for order in orders],
-            timeout=_CALL_TIMEOUT_SECONDS,
-        )
+        held = [order.valid_seconds for order in orders]
+        async with lent(self._pool) as connection:
+            rows = await connection.fetch(
+                _POST,
+                wait,
+                [order.agent for order in orders],
+                [order.agent_payment_id for order in orders],
+                [order.account for order in orders],
+                [order.amount.kopecks for order in orders],
+                [order.paid_at for order in orders],
+                [order.business_day for order in orders],
+                [order.fingerprint for order in orders],
+                [details(order, self._service_ids) for order in orders],
+                [order.terminal for order in orders],
+                held if any(each is not None for each in held) else None,
+            )
+        return outcomes(orders, rows)
 
 
-def _deliver(future: asyncio.Future[Posted], result: Posted) -> None:
+def _deliver(item: Waiting, result: Posted) -> None:
+    future = item[1]
     if not future.done():
         future.set_result(result)
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import Any, cast
 
 import asyncpg
 
@@ -12,24 +14,76 @@ from server.money import Money
 from server.payments.ports import Order, PaidLane, Posted, Result
 from server.refusals import Refusal
 
-_COLUMNS = "place, outcome, payment_id, agent, agent_payment_id, account, amount_kopecks, "
 POSTED_COLUMNS = (
-    _COLUMNS + "paid_at, recorded_at, state, state_at, readings, epoch, version, services, paid, "
-    "advance, (lsn - '0/0')::bigint as lsn"
+    "place, outcome, payment_id, recorded_at, epoch, version, services, paid, advance,"
+    " (lsn - '0/0')::bigint as lsn, agent, agent_payment_id, account, amount_kopecks, paid_at,"
+    " state, state_at, held_at, credited_at, reason, terminal, readings, valid_until, fingerprint,"
+    " refusal"
 )
 """What to select from a function that returns ledger.posted."""
 
 
 def posted(row: asyncpg.Record) -> Posted:
-    """One row; the payment is the recorded one, whatever the outcome."""
+    """A row that was looked up; the payment is the recorded one, whatever the outcome."""
     result = Result(row["outcome"])
+    refusal = Refusal(row["refusal"]) if row["refusal"] else None
     if row["payment_id"] is None:
-        return Posted(result)
-    return Posted(result, payment(row), _lane(row))
+        return Posted(result, fingerprint=row["fingerprint"] or "", refusal=refusal)
+    return Posted(
+        result,
+        payment(row),
+        _lane(row["account"], row),
+        row["fingerprint"],
+        row["valid_until"],
+    )
+
+
+def outcomes(orders: Sequence[Order], rows: Iterable[asyncpg.Record]) -> list[Posted]:
+    """The rows of ledger.post_payments, one outcome for each order."""
+    lanes: dict[str, PaidLane] = {}
+    found: list[Posted | None] = [None] * len(orders)
+    for row in rows:
+        place = row["place"]
+        if place is None:
+            account = row["account"]
+            lanes[account] = _lane(account, row)
+        elif row["outcome"] == "accepted":
+            order = orders[place - 1]
+            found[place - 1] = _accepted(order, lanes.get(order.account), row)
+        else:
+            found[place - 1] = posted(row)
+    assert None not in found
+    return cast("list[Posted]", found)
+
+
+def _accepted(order: Order, lane: PaidLane | None, row: asyncpg.Record) -> Posted:
+    """Of what was decided before, the database says only the number and the moment."""
+    recorded_at = row["recorded_at"]
+    seconds = order.valid_seconds
+    recorded = Payment(
+        row["payment_id"],
+        order.agent,
+        order.agent_payment_id,
+        order.account,
+        order.amount,
+        order.paid_at,
+        recorded_at,
+        PaymentState.CREDITED if seconds is None else PaymentState.HELD,
+        recorded_at,
+        order.reading_results,
+        None if seconds is None else recorded_at,
+        recorded_at if seconds is None else None,
+        "",
+        order.terminal,
+    )
+    if seconds is None:
+        return Posted(Result.ACCEPTED, recorded, lane)
+    valid_until = recorded_at + dt.timedelta(seconds=seconds)
+    return Posted(Result.ACCEPTED, recorded, valid_until=valid_until)
 
 
 def payment(row: asyncpg.Record) -> Payment:
-    """The columns payment_id … state_at, readings."""
+    """The recorded payment of a row that was looked up."""
     return Payment(
         payment_id=row["payment_id"],
         agent=row["agent"],
@@ -41,6 +95,10 @@ def payment(row: asyncpg.Record) -> Payment:
         state=PaymentState(row["state"]),
         state_at=row["state_at"],
         readings=tuple(_reading_result(item) for item in json.loads(row["readings"])),
+        held_at=row["held_at"],
+        credited_at=row["credited_at"],
+        reason=row["reason"],
+        terminal=row["terminal"],
     )
 
 
@@ -49,9 +107,9 @@ def _reading_result(item: dict[str, Any]) -> ReadingResult:
     return ReadingResult(item["meter"], Refusal(refusal) if refusal else None)
 
 
-def _lane(row: asyncpg.Record) -> PaidLane:
+def _lane(account: str, row: asyncpg.Record) -> PaidLane:
     return PaidLane(
-        account=row["account"],
+        account=account,
         epoch=row["epoch"],
         version=row["version"],
         services=tuple(row["services"]),
@@ -61,11 +119,13 @@ def _lane(row: asyncpg.Record) -> PaidLane:
     )
 
 
-def details(order: Order, service_ids: dict[str, int]) -> str:
-    """What of an order has no column in the batch's arrays, as the SQL function reads it.
+def details(order: Order, service_ids: dict[str, int]) -> str | None:
+    """What few orders have, as the SQL function reads it; None for the others.
 
     A part for a service that billing does not know goes to the advance.
     """
+    if not (order.parts or order.readings or order.actor or order.registry_line):
+        return None
     found: dict[str, Any] = {}
     parts = [part for part in order.parts if part.service in service_ids]
     if parts:
@@ -82,8 +142,6 @@ def details(order: Order, service_ids: dict[str, int]) -> str:
             }
             for reading, result in zip(order.readings, order.reading_results, strict=True)
         ]
-    if order.terminal:
-        found["terminal"] = order.terminal
     if order.actor:
         found["actor"] = order.actor
     if order.registry_line is not None:

@@ -193,7 +193,7 @@ select m.id as mismatch_id, m.kind::text, m.state, m.version, m.agent, m.registr
        m.proposal is not null and not coalesce((m.proposal ->> 'claimed')::boolean, false)
          as waits_for_second
   from {source} m
-  join recon.registries r on r.id = m.registry
+  left join recon.registries r on r.id = m.registry
   left join recon.lines l on l.id = m.line
  where ($1::bigint is null or true)
    and (cardinality($2::text[]) = 0 or m.state = any($2))

@@ -173,7 +173,7 @@ async def test_the_town_takes_charges_and_payments_as_any_ledger_does(
     row = await empty.fetchrow(
         "select outcome, payment_id from ledger.post_payments(false, array['osmp'], array['1'],"
         " array['9000004'], array[700], array[now()], array[$1::date], array['x'],"
-        " array['{}'::jsonb])",
+        " array['{}'::jsonb]) where place is not null",
         TODAY,
     )
     assert row is not None

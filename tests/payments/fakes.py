@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from server.accounts import AccountState, AccountView
@@ -11,14 +11,18 @@ from server.agents import Agent, Limits
 from server.messages import Payment, PaymentState, Reading
 from server.money import ZERO, Money
 from server.payments.ports import (
-    Cancellation,
+    Action,
+    AfterClose,
     MeterRecord,
+    Move,
     Order,
     OutcomeUnknown,
     PaidLane,
     Posted,
     Result,
 )
+from server.payments.states import after
+from server.refusals import Refusal
 
 NOON = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 AGENT = Agent("osmp", "osmp", "Europe/Moscow", Limits(Money(100), Money(1_500_000)))
@@ -44,11 +48,20 @@ class FakeAccounts:
 
 
 class FakeLedger:
-    """Posts into a dict with the rules of the real one."""
+    """Posts into a dict with the rules of the real one: the same table, days, validity."""
 
-    def __init__(self, accounts: FakeAccounts) -> None:
+    def __init__(
+        self, accounts: FakeAccounts, clock: Callable[[], dt.datetime] = lambda: NOON
+    ) -> None:
         self.accounts = accounts
+        self.clock = clock
         self.rows: dict[tuple[str, str], tuple[Order, Payment]] = {}
+        self.refusals: dict[tuple[str, str], tuple[str, Refusal]] = {}
+        self.credited: dict[str, int] = {}
+        """Kopecks by account: the paid lanes."""
+        self.versions: dict[str, int] = {}
+        self.asked: list[int] = []
+        """Payments that a person was asked to reverse."""
         self.closed_days: set[dt.date] = set()
         self.known_meters: tuple[MeterRecord, ...] = ()
         self.readings: list[Reading] = []
@@ -59,16 +72,38 @@ class FakeLedger:
             raise OutcomeUnknown("the store is away")
 
     def _lane(self, account: str) -> PaidLane:
-        return PaidLane(account, 1, 1, (), (), 0, 0)
+        paid = self.credited.get(account, 0)
+        return PaidLane(account, 1, self.versions.get(account, 1), (), (), paid, 0)
+
+    def _credit(self, account: str, kopecks: int) -> None:
+        self.credited[account] = self.credited.get(account, 0) + kopecks
+        self.versions[account] = self.versions.get(account, 1) + 1
+
+    def _posted(self, result: Result, key: tuple[str, str]) -> Posted:
+        order, payment = self.rows[key]
+        return Posted(
+            result,
+            payment,
+            self._lane(payment.account),
+            order.fingerprint,
+            _valid_until(order, payment),
+        )
 
     async def post(self, order: Order) -> Posted:
         self._guard()
         key = (order.agent, order.agent_payment_id)
+        if key in self.refusals:
+            content, refusal = self.refusals[key]
+            if content != order.fingerprint:
+                return Posted(Result.CONFLICT)
+            return Posted(Result.REFUSED, fingerprint=content, refusal=refusal)
         if key in self.rows:
             earlier, payment = self.rows[key]
-            same = earlier.fingerprint == order.fingerprint
-            result = Result.REPEATED if same else Result.CONFLICT
-            return Posted(result, payment, self._lane(payment.account))
+            if earlier.fingerprint != order.fingerprint:
+                return self._posted(Result.CONFLICT, key)
+            cell = after(payment.state, _action(order))
+            assert isinstance(cell, Result)
+            return self._posted(cell, key)
         found = self.accounts.views.get(order.account)
         if found is None:
             return Posted(Result.NOT_FOUND)
@@ -76,49 +111,111 @@ class FakeLedger:
             return Posted(Result(found.state.value))
         if order.business_day in self.closed_days:
             return Posted(Result.DAY_CLOSED)
-        number = 700001 + len(self.rows)
+        return self._record(key, order)
+
+    def _record(self, key: tuple[str, str], order: Order) -> Posted:
+        now = self.clock()
+        state = after(None, _action(order))
+        assert isinstance(state, PaymentState)
+        held = state is PaymentState.HELD
         payment = Payment(
-            number, order.agent, order.agent_payment_id, order.account, order.amount,
-            order.paid_at, NOON, PaymentState.CREDITED, NOON, order.reading_results,
+            700001 + len(self.rows), order.agent, order.agent_payment_id, order.account,
+            order.amount, order.paid_at, now, state, now, order.reading_results,
+            held_at=now if held else None, credited_at=None if held else now,
+            terminal=order.terminal,
         )  # fmt: skip
         self.rows[key] = (order, payment)
+        if held:
+            return Posted(Result.ACCEPTED, payment, valid_until=_valid_until(order, payment))
+        self._credit(order.account, order.amount.kopecks)
         return Posted(Result.ACCEPTED, payment, self._lane(order.account))
+
+    async def remember(
+        self, agent: str, agent_payment_id: str, content: str, refusal: Refusal
+    ) -> Posted:
+        self._guard()
+        key = (agent, agent_payment_id)
+        if key not in self.rows:
+            self.refusals.setdefault(key, (content, refusal))
+        posted = await self.recorded(agent, agent_payment_id)
+        assert posted is not None
+        return posted
 
     async def recorded(self, agent: str, agent_payment_id: str) -> Posted | None:
         self._guard()
-        row = self.rows.get((agent, agent_payment_id))
-        return Posted(Result.REPEATED, row[1], self._lane(row[1].account)) if row else None
+        key = (agent, agent_payment_id)
+        if key in self.refusals:
+            content, refusal = self.refusals[key]
+            return Posted(Result.REFUSED, fingerprint=content, refusal=refusal)
+        return self._posted(Result.REPEATED, key) if key in self.rows else None
 
     async def recorded_by_id(self, agent: str, payment_id: int) -> Posted | None:
-        for (owner, key), (_, payment) in self.rows.items():
-            if owner == agent and payment.payment_id == payment_id:
-                return await self.recorded(agent, key)
+        key = self._key(agent, "", payment_id)
+        return await self.recorded(*key) if key else None
+
+    def _key(self, agent: str, agent_payment_id: str, payment_id: int) -> tuple[str, str] | None:
+        for key, (_, payment) in self.rows.items():
+            if key[0] == agent and (
+                key[1] == agent_payment_id if agent_payment_id else payment.payment_id == payment_id
+            ):
+                return key
         return None
 
-    async def cancel(self, cancellation: Cancellation) -> Posted:
+    async def move(self, move: Move) -> Posted:
         self._guard()
-        for key, (order, payment) in self.rows.items():
-            by_key = key == (cancellation.agent, cancellation.agent_payment_id)
-            if not by_key and payment.payment_id != cancellation.payment_id:
-                continue
-            if payment.state is PaymentState.CANCELLED:
-                return Posted(Result.REPEATED, payment, self._lane(payment.account))
-            if order.business_day in self.closed_days and not cancellation.allow_closed_day:
-                return Posted(Result.FORBIDDEN, payment)
-            cancelled = replace(payment, state=PaymentState.CANCELLED)
-            self.rows[key] = (order, cancelled)
-            return Posted(Result.CANCELLED, cancelled, self._lane(payment.account))
-        return Posted(Result.NOT_FOUND)
+        key = self._key(move.agent, move.agent_payment_id, move.payment_id)
+        if key is None:
+            return Posted(Result.NOT_FOUND)
+        order, payment = self.rows[key]
+        until = _valid_until(order, payment)
+        late = payment.state is PaymentState.HELD and until is not None and until <= self.clock()
+        cell = after(payment.state, move.action)
+        if late and move.action is Action.CONFIRM:
+            self._add_event(key, PaymentState.EXPIRED, "")
+            return self._posted(Result.PAYMENT_CANCELLED, key)
+        if cell is PaymentState.EXPIRED and not late:
+            cell = Result.FORBIDDEN
+        if isinstance(cell, Result):
+            return self._posted(cell, key)
+        if cell is PaymentState.CREDITED or payment.state is PaymentState.CREDITED:
+            if move.business_day in self.closed_days:
+                return self._posted(Result.DAY_CLOSED, key)
+            if self._is_settled(move, order):
+                if move.after_close is AfterClose.PERSON:
+                    self.asked.append(payment.payment_id)
+                return self._posted(Result.FORBIDDEN, key)
+        self._add_event(key, cell, move.reason)
+        return self._posted(Result.ACCEPTED, key)
+
+    def _is_settled(self, move: Move, order: Order) -> bool:
+        return (
+            move.action is Action.CANCEL
+            and move.after_close is not AfterClose.YES
+            and order.business_day in self.closed_days
+        )
+
+    def _add_event(self, key: tuple[str, str], state: PaymentState, reason: str) -> None:
+        order, payment = self.rows[key]
+        now = self.clock()
+        credited_at = now if state is PaymentState.CREDITED else payment.credited_at
+        self.rows[key] = (
+            order,
+            replace(payment, state=state, state_at=now, credited_at=credited_at, reason=reason),
+        )
+        if state is PaymentState.CREDITED:
+            self._credit(payment.account, payment.amount.kopecks)
+        elif payment.state is PaymentState.CREDITED:
+            self._credit(payment.account, -payment.amount.kopecks)
 
     async def statement(
-        self, agent: str, since: dt.datetime, until: dt.datetime
+        self, agent: str, since: dt.datetime, until: dt.datetime, *, every_state: bool = False
     ) -> tuple[Payment, ...]:
         return tuple(
             payment
             for (owner, _), (_, payment) in self.rows.items()
             if owner == agent
             and since <= payment.paid_at <= until
-            and payment.state is PaymentState.CREDITED
+            and (every_state or payment.state is PaymentState.CREDITED)
         )
 
     async def meters(self, account: str) -> tuple[MeterRecord, ...]:
@@ -136,3 +233,13 @@ class FakeLedger:
 
     async def change_secret(self, agent: str, name: str, value: str) -> None:
         self._guard()
+
+
+def _action(order: Order) -> Action:
+    return Action.PAY if order.valid_seconds is None else Action.HOLD
+
+
+def _valid_until(order: Order, payment: Payment) -> dt.datetime | None:
+    if order.valid_seconds is None:
+        return None
+    return payment.recorded_at + dt.timedelta(seconds=order.valid_seconds)

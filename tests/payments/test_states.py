@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from server.messages import PaymentState
-from server.payments.ports import Result
-from server.payments.states import TRANSITIONS, Action, after
+from server.payments.ports import Action, Result
+from server.payments.states import TRANSITIONS, after
 
 STATES: tuple[PaymentState | None, ...] = (None, *PaymentState)
 PAGE = Path(__file__).parents[2] / "docs" / "states.md"

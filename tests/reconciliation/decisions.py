@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 from server.messages import Payment, PaymentState
-from server.money import Money
-from server.payments.ports import Order, OutcomeUnknown, Posted, Result
+from server.payments.ports import Move, Order, OutcomeUnknown, Posted, Result
 from server.reconciliation.mismatches import Case, Decision
 from server.reconciliation.resolution import decide
+from server.sealing import FileSealer
+from server.storage.ledger import PostgresLedger
 from server.storage.mismatches import PostgresCases, cases
 from server.storage.registries import registry
 from tests.reconciliation.conftest import Pool
@@ -29,7 +30,7 @@ class FakeLedger:
         row = await self._pool.fetchrow(
             "select * from ledger.post_payments(true, array[$1], array[$2], array[$3],"
             " array[$4::bigint], array[$5::timestamptz], array[$6::date], array[$7],"
-            " array[jsonb_build_object('registry_line', $8::bigint)])",
+            " array[jsonb_build_object('registry_line', $8::bigint)]) where place is not null",
             order.agent,
             order.agent_payment_id,
             order.account,
@@ -47,16 +48,23 @@ class FakeLedger:
             return Posted(Result(row["outcome"]))
         payment = Payment(
             row["payment_id"],
-            row["agent"],
-            row["agent_payment_id"],
-            row["account"],
-            Money(row["amount_kopecks"]),
-            row["paid_at"],
+            order.agent,
+            order.agent_payment_id,
+            order.account,
+            order.amount,
+            order.paid_at,
             row["recorded_at"],
-            PaymentState(row["state"]),
-            row["state_at"],
+            PaymentState.CREDITED,
+            row["recorded_at"],
         )
         return Posted(Result(row["outcome"]), payment)
+
+    async def move(self, move: Move) -> Posted:
+        posted = await PostgresLedger(self._pool, {}, FileSealer(bytes(32))).move(move)
+        if self.lose_the_answer:
+            self.lose_the_answer = False
+            raise OutcomeUnknown("lost")
+        return posted
 
     async def next_open_day(self, agent: str, day: dt.date) -> dt.date:
         while day in self.closed_days:

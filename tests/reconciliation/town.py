@@ -62,7 +62,7 @@ async def _post(connection: Connection, payments: Sequence[Paid]) -> list[int]:
     rows = await connection.fetch(
         "select place, outcome, payment_id from ledger.post_payments(true, $1::text[], $2::text[],"
         " $3::text[], $4::bigint[], $5::timestamptz[], $6::date[], $7::text[], $8::jsonb[])"
-        " order by place",
+        " where place is not null order by place",
         [paid.agent for paid in payments],
         [paid.number for paid in payments],
         [paid.account for paid in payments],
@@ -79,7 +79,7 @@ async def _post(connection: Connection, payments: Sequence[Paid]) -> list[int]:
 async def cancel(connection: Connection, paid: Paid) -> None:
     """Undo a payment."""
     await connection.execute(
-        "select ledger.cancel_payment($1, $2, 0, $3, false, 'test', 'test')",
+        "select ledger.move_payment('cancel', $1, $2, 0, $3, 'yes', 'test', 'test')",
         paid.agent,
         paid.number,
         paid.day,

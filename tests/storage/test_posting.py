@@ -5,50 +5,34 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import Counter
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from typing import TypeAlias
 
 import asyncpg
 import pytest
 
 from server.messages import Part, PaymentState, Reading, ReadingResult
 from server.money import Money
-from server.payments.ports import Cancellation, Order, OutcomeUnknown, Posted, Result
+from server.payments.ports import (
+    Action,
+    AfterClose,
+    Move,
+    Order,
+    OutcomeUnknown,
+    Posted,
+    Result,
+)
 from server.sealing import FileSealer
 from server.storage.ledger import PostgresLedger
-from server.storage.proof import differences
+from tests.storage.conftest import Pool, proof
 from tests.storage.town import settle
 
 PAID_AT = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
 DAY = dt.date(2026, 11, 24)
 ORDER = Order("osmp", "1", "1000001", Money(152340), PAID_AT, DAY)
 
-Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 
-
-@pytest.fixture
-async def pool(database_dsn: str) -> AsyncIterator[Pool]:
-    async with asyncpg.create_pool(database_dsn, min_size=2, max_size=10) as pool:
-        async with pool.acquire() as connection:
-            await settle(connection)
-        yield pool
-
-
-@pytest.fixture
-async def ledger(pool: Pool) -> AsyncIterator[PostgresLedger]:
-    ledger = PostgresLedger(pool, {"water": 1, "heating": 2}, FileSealer(bytes(32)))
-    yield ledger
-    await ledger.finish()
-
-
-async def proof(pool: Pool) -> tuple[object, ...]:
-    async with pool.acquire() as connection:
-        return await differences(connection)
-
-
-def cancellation(key: str, *, after_close: bool = False) -> Cancellation:
-    return Cancellation("osmp", key, 0, DAY, after_close, "osmp", "")
+def cancellation(key: str, *, after_close: AfterClose = AfterClose.NO) -> Move:
+    return Move(Action.CANCEL, "osmp", DAY, key, after_close=after_close, actor="osmp")
 
 
 async def test_a_payment_is_recorded_with_its_lane(ledger: PostgresLedger, pool: Pool) -> None:
@@ -62,7 +46,8 @@ async def test_a_payment_is_recorded_with_its_lane(ledger: PostgresLedger, pool:
     assert posted.lane.lsn > 0
     again = await ledger.recorded("osmp", "1")
     lane = replace(posted.lane, lsn=_lane_lsn(again))
-    assert again == replace(posted, result=Result.REPEATED, lane=lane)
+    repeated = replace(posted, result=Result.REPEATED, lane=lane, fingerprint=ORDER.fingerprint)
+    assert again == repeated
     assert await proof(pool) == ()
 
 
@@ -201,7 +186,7 @@ async def test_parts_go_to_their_services_and_the_rest_to_the_advance(
     assert posted.lane.paid == (50, 100)
     assert posted.lane.advance == 50
     assert await proof(pool) == ()
-    cancelled = await ledger.cancel(cancellation("1"))
+    cancelled = await ledger.move(cancellation("1"))
     assert cancelled.lane is not None
     assert (cancelled.lane.paid, cancelled.lane.advance) == ((0, 0), 0)
     assert await proof(pool) == ()
@@ -211,15 +196,15 @@ async def test_a_cancellation_is_an_opposite_entry_and_keeps_both(
     ledger: PostgresLedger, pool: Pool
 ) -> None:
     await ledger.post(ORDER)
-    first = await ledger.cancel(cancellation("1"))
-    assert first.result is Result.CANCELLED
+    first = await ledger.move(cancellation("1"))
+    assert first.result is Result.ACCEPTED
     assert first.payment is not None
     assert first.payment.state is PaymentState.CANCELLED
-    again = await ledger.cancel(cancellation("1"))
+    again = await ledger.move(cancellation("1"))
     assert (again.result, again.payment) == (Result.REPEATED, first.payment)
     entries = await pool.fetch("select kind, amount_kopecks from ledger.payment_event order by seq")
     assert [tuple(row) for row in entries] == [("credited", 152340), ("cancelled", -152340)]
-    assert (await ledger.cancel(cancellation("other"))).result is Result.NOT_FOUND
+    assert (await ledger.move(cancellation("other"))).result is Result.NOT_FOUND
     assert await proof(pool) == ()
 
 
@@ -227,8 +212,8 @@ async def test_sixteen_cancellations_at_once_take_the_money_off_once(
     ledger: PostgresLedger, pool: Pool
 ) -> None:
     await ledger.post(ORDER)
-    results = await asyncio.gather(*(ledger.cancel(cancellation("1")) for _ in range(16)))
-    assert Counter(each.result for each in results) == {Result.CANCELLED: 1, Result.REPEATED: 15}
+    results = await asyncio.gather(*(ledger.move(cancellation("1")) for _ in range(16)))
+    assert Counter(each.result for each in results) == {Result.ACCEPTED: 1, Result.REPEATED: 15}
     assert await proof(pool) == ()
 
 
@@ -238,9 +223,9 @@ async def test_a_cancellation_after_the_day_closed_is_forbidden(
     yesterday = DAY - dt.timedelta(days=1)
     await ledger.post(replace(ORDER, business_day=yesterday))
     await pool.execute("update ledger.business_day set closed_at = now() where day = $1", yesterday)
-    assert (await ledger.cancel(cancellation("1"))).result is Result.FORBIDDEN
-    allowed = await ledger.cancel(cancellation("1", after_close=True))
-    assert allowed.result is Result.CANCELLED
+    assert (await ledger.move(cancellation("1"))).result is Result.FORBIDDEN
+    allowed = await ledger.move(cancellation("1", after_close=AfterClose.YES))
+    assert allowed.result is Result.ACCEPTED
 
 
 async def test_readings_of_a_payment_reach_the_billed_lane_afterwards(
@@ -265,7 +250,7 @@ async def test_a_statement_lists_credited_payments_of_the_interval(ledger: Postg
     for key, hours in (("1", 0), ("2", 1), ("3", 2), ("4", 3)):
         paid_at = PAID_AT + dt.timedelta(hours=hours)
         await ledger.post(replace(ORDER, agent_payment_id=key, paid_at=paid_at))
-    await ledger.cancel(cancellation("2"))
+    await ledger.move(cancellation("2"))
     found = await ledger.statement("osmp", PAID_AT, PAID_AT + dt.timedelta(hours=2))
     assert [each.agent_payment_id for each in found] == ["1", "3"]
     assert await ledger.statement("sber", PAID_AT, PAID_AT + dt.timedelta(hours=2)) == ()

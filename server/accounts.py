@@ -62,6 +62,14 @@ class AccountView:
         return self.charged - self.paid
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class ServiceNames:
+    """The services of an account in their order; one object for all accounts with the same ones."""
+
+    codes: tuple[str, ...]
+    names: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class ServiceTurnover:
     """What one service has charged and been paid, before the advance is spread over it."""

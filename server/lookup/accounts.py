@@ -21,12 +21,14 @@ from server.lookup.catalogue import KnownServices
 from server.lookup.claims import Claims
 from server.lookup.fetches import Fetches
 from server.lookup.generations import Generations
+from server.lookup.glance import Render
 from server.lookup.keeper import SessionKeeper
 from server.lookup.link import LinkLostError, Node, Reply, packed
 from server.lookup.marks import SERVICES, Beat
 from server.lookup.packing import SnapshotError
 from server.lookup.pins import Pins
 from server.lookup.publishing import write_through
+from server.lookup.ready import Pieces, Shelf
 from server.lookup.ring import Overrun, Ring
 from server.lookup.session import Session
 from server.lookup.snapshot import Catalogue, UnknownServiceError, is_whole
@@ -40,7 +42,8 @@ Asker = Callable[[Found], None]
 _log = structlog.get_logger("lookup")
 _ENTRY_BYTES = 150  # of a dictionary's entry, key and the object around the value
 _BYTES_PER_ENTRY = 450  # a bound for unusually large snapshots; usual ones take less
-_VIEWS_MAX = 20_000
+_VIEWS_MAX = 5_000
+_READY_BYTES_MAX = 64 << 20
 _WAITING_MAX = 20_000
 _SILENCE_MAX_SECONDS = 120.0
 _SILENCE_SHOWN_SECONDS = 5.0  # an idle PostgreSQL says something every second
@@ -73,7 +76,10 @@ class NearCache:
         self._entries: Generations[bytes] = Generations(
             entries_max, entries_max * _BYTES_PER_ENTRY, lambda value: len(value) + _ENTRY_BYTES
         )
+        self._keeps = entries_max > 0
         self._views: Generations[AccountView] = Generations(min(_VIEWS_MAX, entries_max))
+        self._shelf = Shelf(_READY_BYTES_MAX if entries_max else 0)
+        self._pieces: dict[tuple[str, ...], Pieces] = {}
         self._pins = Pins()
         self._pins.pin_everything(ring.pinned_until())
         self._lane = ring.take_lane(index)
@@ -104,11 +110,14 @@ class NearCache:
         self._catch_up()
         self._entries.bury(2000)
         self._views.bury(200)
+        self._shelf.bury(500)
 
     def evict(self, number: str) -> None:
         """The account changed."""
         self._fetches.crossed(number)
         self._views.drop(number)
+        for pieces in self._shelf.pieces:
+            pieces.drop(number)
         if self._entries.drop(number):
             self._evictions += 1
 
@@ -116,7 +125,7 @@ class NearCache:
         """Anything may have changed."""
         self._fetches.crossed_all()
         self._entries.clear()
-        self._views.clear()
+        self._renamed()
 
     def beaten(self, beat: Beat, until: float) -> None:
         """The sync lives."""
@@ -133,7 +142,11 @@ class NearCache:
 
     def _take_services(self, reply: Reply) -> None:
         self._services.take(reply)
+        self._renamed()
+
+    def _renamed(self) -> None:
         self._views.clear()
+        self._shelf.clear()
 
     def _catch_up(self) -> None:
         """Evict what workers of this host have changed since we last looked."""
@@ -171,6 +184,32 @@ class NearCache:
         self._hits += 1
         return view
 
+    def is_trusted(self, now: float) -> bool:
+        """Whether what is at hand may be believed, as of now (monotonic). Asked by every check."""
+        reader = self._reader
+        if reader.memory[reader.heads] != reader.seen:
+            self._catch_up()
+        if now > self._trusted_until:
+            self._distrust()
+            return False
+        return True
+
+    def at_hand(self, number: str) -> bytes | None:
+        """The snapshot after `is_trusted`; `b""` = certainly no such account, None = ask."""
+        value = self._entries.get(number)
+        if value is not None:
+            self._hits += 1
+        return value
+
+    def pieces(self, dialect: tuple[str, ...], render: Render, with_meters: bool) -> Pieces:
+        """What `render` makes of accounts; the same for equal dialects. After `is_trusted`."""
+        if dialect not in self._pieces:
+            services = self._services
+            self._pieces[dialect] = self._shelf.add(
+                lambda snapshot: services.glances.show(snapshot, render, with_meters)
+            )
+        return self._pieces[dialect]
+
     def _distrust(self) -> None:
         if self._trusted_until:
             self._trusted_until = 0.0
@@ -198,7 +237,7 @@ class NearCache:
             return self._services.decode(value, number)
         except UnknownServiceError:
             view = await self._services.decode_or_learn(value, number)
-            self._views.clear()
+            self._renamed()
             return view
 
     def ask(self, number: str, asker: Asker) -> None:
@@ -272,7 +311,7 @@ class NearCache:
         elif session.floor is None or value[:4] < session.floor or not is_whole(value):
             self._ask_database_for(number, askers)
             return
-        if may_keep and time.monotonic() <= self._trusted_until:
+        if may_keep and self._keeps and time.monotonic() <= self._trusted_until:
             self._entries.put(number, value)
         for asker in askers:
             asker(value or None)
@@ -327,7 +366,7 @@ class NearCache:
     def counters(self) -> dict[str, int]:
         """Totals since the start, and the present size."""
         return {
-            "hits": self._hits,
+            "hits": self._hits + sum(pieces.hits for pieces in self._shelf.pieces),
             "misses": self._misses,
             "entries": len(self._entries),
             "evictions": self._evictions + self._entries.evictions,

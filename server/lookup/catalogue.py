@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from server.accounts import AccountView
+from server.lookup.glance import Glances
 from server.lookup.link import Reply
 from server.lookup.marks import read_services
 from server.lookup.snapshot import Catalogue, UnknownServiceError, decode
@@ -16,6 +17,7 @@ class KnownServices:
 
     def __init__(self, catalogue: Catalogue, read: Callable[[], Awaitable[Catalogue]]) -> None:
         self._catalogue = catalogue
+        self.glances = Glances(catalogue)
         self._read = read
         self._digest = ""
         self._reading: asyncio.Task[None] | None = None
@@ -33,7 +35,11 @@ class KnownServices:
         except (ValueError, TypeError, AttributeError):
             return
         if catalogue:
-            self._catalogue = catalogue
+            self._know(catalogue)
+
+    def _know(self, catalogue: Catalogue) -> None:
+        self._catalogue = catalogue
+        self.glances = Glances(catalogue)
 
     def decode(self, value: bytes, number: str) -> AccountView | None:
         """None when a half is missing. Raises SnapshotError (UnknownServiceError among them)."""
@@ -51,7 +57,7 @@ class KnownServices:
 
     async def _learn(self) -> None:
         try:
-            self._catalogue = await self._read()
+            self._know(await self._read())
         except ConnectionError:
             return  # the snapshot stays unreadable for now
         finally:

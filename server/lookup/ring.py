@@ -130,19 +130,20 @@ class Reader:
 
     def __init__(self, ring: Ring) -> None:
         self._ring = ring
-        self._memory = ring.memory
-        self._heads = slice(0, ring.heads_bytes)
-        self._seen = b""
+        self.memory = ring.memory
+        self.heads = slice(0, ring.heads_bytes)
+        self.seen = b""
+        """`memory[heads]` at the last `drain`."""
         self._positions: list[int] = []
         self._restart()
 
     def changed(self) -> bool:
         """Whether anything was appended since the last `drain`. The hot path."""
-        return self._memory[self._heads] != self._seen
+        return self.memory[self.heads] != self.seen
 
     def drain(self) -> Changes:
         """What was appended since; after an Overrun it starts anew from now."""
-        seen = self._memory[self._heads]
+        seen = self.memory[self.heads]
         heads = memoryview(seen).cast("Q")
         changes: list[tuple[str, int]] = []
         for lane, position in enumerate(self._positions):
@@ -154,7 +155,7 @@ class Reader:
                     return self._overrun()
                 changes.append(entry)
             self._positions[lane] = heads[lane]
-        self._seen = seen
+        self.seen = seen
         return changes
 
     def _entry(self, lane: int, sequence: int) -> tuple[str, int] | None:
@@ -176,5 +177,5 @@ class Reader:
 
     def _restart(self) -> None:
         # Heads first: what is appended between here and the caller's forgetting is told again.
-        self._seen = self._memory[self._heads]
-        self._positions = list(memoryview(self._seen).cast("Q"))[: self._ring.lanes]
+        self.seen = self.memory[self.heads]
+        self._positions = list(memoryview(self.seen).cast("Q"))[: self._ring.lanes]

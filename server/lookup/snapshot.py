@@ -50,8 +50,8 @@ FORMAT = 1
 HEADER = Struct(">IIIH")
 """Epoch, billed version, paid version, length of the billed half."""
 
-_STATES = tuple(AccountState)
-_STATE_BYTES = {state.value.encode(): place for place, state in enumerate(_STATES)}
+STATES = tuple(AccountState)
+_STATE_BYTES = {state.value.encode(): place for place, state in enumerate(STATES)}
 _MISSING_HALF = b"\0\0\0\0"
 _READING_BYTES_MAX = 6
 _READING_OF_EIGHT = 7
@@ -158,14 +158,14 @@ def _view(
     advance, _ = unpack_signed(paid, at_paid)
     return AccountView(
         account=number,
-        state=_STATES[head & 3],
+        state=STATES[head & 3],
         holder=holder,
         address=address,
         charged=Money(sum(charged)),
         paid=Money(sum(received) + advance),
         version=version,
         services=_debts(_turnovers(services, charged, paid_services, received), advance, catalogue),
-        meters=_meters(billed, at, catalogue) if at < len(billed) else (),
+        meters=read_meters(billed, at, catalogue) if at < len(billed) else (),
     )
 
 
@@ -201,7 +201,7 @@ def _debts(
     return tuple(debts)
 
 
-def _meters(billed: bytes, at: int, catalogue: Catalogue) -> tuple[Meter, ...]:
+def read_meters(billed: bytes, at: int, catalogue: Catalogue) -> tuple[Meter, ...]:
     meters: list[Meter] = []
     while at < len(billed):
         number, at = unpack_name(billed, at)

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from functools import cache
 
-from server.accounts import AccountView
+from server.accounts import Meter, ServiceNames
 from server.agents import Agent
 from server.messages import Command, Outcome
 from server.refusals import Refusal
@@ -105,12 +105,35 @@ class Verified:
     expires: dt.datetime | None = None
 
 
+Recognise = Callable[[bytes], tuple[str, bytes, int] | None]
+"""A query or a form body -> account, echo, the sum asked about in kopecks (0 = none); or None."""
+
+Render = Callable[[str, str, int, ServiceNames, list[int], tuple[Meter, ...]], bytes]
+"""Holder, address, debt, services and the debt of each in kopecks, meters -> a piece of a reply."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fast:
-    """The fast lane's pair: `recognise` bytes -> (account, echo) or None; `render` -> bytes."""
+    """How plain checks of one agent are answered without a command and an outcome in between.
 
-    recognise: Callable[[bytes, Agent], tuple[str, bytes] | None]
-    render: Callable[[bytes, AccountView, Agent], bytes]
+    `recognise` takes nothing but what `verify` and `decode` would accept as a check of that
+    account; whatever is not exactly the plain form is None and goes the long way. The reply to it
+    is `opening` + echo + what `render` makes of an active account: byte for byte what `encode`
+    writes. `render` is a pure function; equal `dialect`s mean equal renderers.
+    """
+
+    recognise: Recognise
+    opening: Callable[[dt.datetime], bytes]
+    """Of the time at which the request was received, if `timed`."""
+    render: Render
+    content_type: str
+    dialect: tuple[str, ...]
+    methods: frozenset[str] = frozenset({"GET", "POST"})
+    """A GET's query is recognised, or the body of a POST that has no query."""
+    media_types: frozenset[str] = frozenset()
+    """Of a POST, lower case and without parameters."""
+    timed: bool = False
+    shows_meters: bool = False
 
 
 Secrets = Mapping[str, str]
@@ -136,6 +159,7 @@ class Codec:
     after which the network repeats the request. A code with the status 503 stands for UNAVAILABLE.
     `duplicate` is the code of a repeated success where the protocol has one of its own.
     `settings` are the dialect switches that its README documents.
+    `fast` makes the fast lane's functions for an agent, where the agent's dialect allows them.
     """
 
     name: str
@@ -150,7 +174,7 @@ class Codec:
     settings: tuple[Setting, ...] = ()
     verify: Callable[[Request, Secrets, dt.datetime], Verified] = _accept
     sign: Callable[[Request, Response, Secrets], Response] = _unsigned
-    fast: Fast | None = None
+    fast: Callable[[Agent], Fast | None] | None = None
     documents: Mapping[str, Callable[[str], tuple[str, bytes]]] = field(default_factory=dict)
 
 

@@ -86,7 +86,7 @@ def outcomes() -> st.SearchStrategy[Outcome]:
         st.builds(ReadingResult, st.text(), st.none() | st.sampled_from(Refusal)), max_size=3
     ).map(tuple)
     return st.one_of(
-        st.builds(AccountChecked, _views()),
+        st.builds(AccountChecked, views()),
         st.builds(PaymentAccepted, payments, st.booleans()),
         st.builds(PaymentHeld, payments, st.booleans()),
         st.builds(PaymentCancelled, payments, st.booleans()),
@@ -130,7 +130,8 @@ def _payments() -> st.SearchStrategy[Payment]:
     )
 
 
-def _views() -> st.SearchStrategy[AccountView]:
+def views() -> st.SearchStrategy[AccountView]:
+    """Accounts with texts and sums of any kind."""
     text = st.text(st.characters(exclude_categories=()), max_size=20)
     services = st.builds(ServiceDebt, text, text, _money())
     return st.builds(

@@ -40,6 +40,7 @@ from server.protocols.osmp.codes import (
     paid_code,
     refusal_code,
 )
+from server.protocols.osmp.fast import fast
 from server.protocols.osmp.requests import GET_INFO, decode, form_of, operation_of
 from server.protocols.osmp.shown import comment, shown
 from server.refusals import Refusal, Refused
@@ -135,4 +136,5 @@ CODEC = Codec(
     repeatable=REPEATABLE,
     ok=OK.code,
     settings=(*settings.SETTINGS, TABLE, STATUS_NOT_FOUND),
+    fast=fast,
 )

@@ -50,6 +50,7 @@ from server.protocols.paynet.codes import (
     Context,
     refusal_code,
 )
+from server.protocols.paynet.fast import fast
 from server.protocols.paynet.request import Call, read, validated
 from server.protocols.paynet.settings import (
     ACCOUNT_KEY,
@@ -232,6 +233,19 @@ def _context(request: Request, call: Call) -> Context:
     )
 
 
+def _checked(request: Request) -> str | None:
+    """The account, if this is in every way a check that we would answer in SOAP 1.1."""
+    for secrets in request.agent.secrets:
+        try:
+            verify(request, secrets, request.received_at)
+            command = decode(request)
+        except Refused:
+            continue
+        if isinstance(command, CheckAccount) and read(request).version is soap.Version.SOAP_11:
+            return command.account
+    return None
+
+
 def _wsdl(address: str) -> tuple[str, bytes]:
     served = _WSDL.replace(f'location="{_ADDRESS}"', f'location="{xml.escape(address)}"')
     return xml.content_type(), served.encode()
@@ -257,5 +271,6 @@ CODEC = Codec(
         TRY_LATER,
     ),
     verify=verify,
+    fast=lambda agent: fast(agent, _checked),
     documents={"wsdl": _wsdl},
 )

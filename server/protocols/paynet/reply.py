@@ -38,13 +38,18 @@ def information(view: AccountView, agent: Agent) -> str:
     """What an account owes, as parameters. Depends on nothing else, so it may be cached."""
     return "".join(
         (
-            _parameter("balance", str(view.debt.kopecks)),
-            _parameter("name", view.holder),
-            _parameter("address", view.address),
-            *(_parameter(f"debt_{due.service}", str(due.debt.kopecks)) for due in view.services),
-            *(_meter(meter, METER_PREFIX.of(agent)) for meter in view.meters),
+            parameter("balance", str(view.debt.kopecks)),
+            parameter("name", view.holder),
+            parameter("address", view.address),
+            *(parameter(f"debt_{due.service}", str(due.debt.kopecks)) for due in view.services),
+            meters(view.meters, METER_PREFIX.of(agent)),
         )
     )
+
+
+def meters(shown: Iterable[Meter], prefix: str) -> str:
+    """The meters among them."""
+    return "".join(_meter(meter, prefix) for meter in shown)
 
 
 def _meter(meter: Meter, prefix: str) -> str:
@@ -52,16 +57,16 @@ def _meter(meter: Meter, prefix: str) -> str:
     if not prefix:
         return ""
     last = "" if meter.last_reading is None else _thousandths(meter.last_reading)
-    return _parameter(
+    return parameter(
         f"info_{prefix}{meter.meter}", f"{meter.service_name}, {meter.unit}"
-    ) + _parameter(f"last_{prefix}{meter.meter}", last)
+    ) + parameter(f"last_{prefix}{meter.meter}", last)
 
 
 def performed(payment: Payment, agent: Agent) -> str:
     """A payment: the account for the receipt, what became of the readings, our number."""
     return "".join(
         (
-            _parameter(ACCOUNT_KEY.of(agent), payment.account),
+            parameter(ACCOUNT_KEY.of(agent), payment.account),
             *(_reading(reading, METER_PREFIX.of(agent)) for reading in payment.readings),
             _transaction(payment.payment_id),
         )
@@ -70,7 +75,7 @@ def performed(payment: Payment, agent: Agent) -> str:
 
 def _reading(reading: ReadingResult, prefix: str) -> str:
     code = OK if reading.refusal is None else TABLE[Operation.PAY, reading.refusal]
-    return _parameter(f"{prefix}{reading.meter}", code.text)
+    return parameter(f"{prefix}{reading.meter}", code.text)
 
 
 def checked(payment: Payment) -> str:
@@ -125,7 +130,8 @@ def _transaction(number: int) -> str:
     return f"<providerTrnId>{number}</providerTrnId>"
 
 
-def _parameter(key: str, value: str) -> str:
+def parameter(key: str, value: str) -> str:
+    """A parameter of a result."""
     inside = element("paramKey", key) + element("paramValue", value)
     return f"<parameters>{inside}</parameters>"
 

@@ -26,6 +26,7 @@ from server.protocols import (
 )
 from server.protocols.sber import settings
 from server.protocols.sber.codes import CODES, DUPLICATE, OK, OPERATIONS, REPEATABLE
+from server.protocols.sber.fast import fast
 from server.refusals import Refusal, Refused
 
 DATE = "%d.%m.%Y_%H:%M:%S"
@@ -128,4 +129,5 @@ CODEC = Codec(
     ok=OK.code,
     duplicate=DUPLICATE.code,
     settings=settings.SETTINGS,
+    fast=fast,
 )

@@ -15,11 +15,11 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	&& { echo $$python; break; }; done)
 PINNED := pyproject.toml constraints.txt
 
-.PHONY: help run test lint browser clean
+.PHONY: help run test lint bench bench-quick browser clean
 .DELETE_ON_ERROR:
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 13
 
 run: $(VENV)/stamp-run ## the demo town on 127.0.0.1:8080 (PORT= DATA= ACCOUNTS= WORKERS=)
 	$(BIN)/kvitok demo --data $(DATA) $(if $(PORT),--port $(PORT)) \
@@ -32,6 +32,12 @@ lint: $(VENV)/stamp-dev ## ruff and mypy --strict
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
+
+bench: $(VENV)/stamp-dev ## us beside others, 20 minutes, into docs/performance.md (BENCH_ARGS=)
+	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
+
+bench-quick: $(VENV)/stamp-dev ## the same in three minutes, printed; counts for nothing
+	$(BIN)/python -m loadtests.bench --quick $(BENCH_ARGS)
 
 # The browser tests look for Chromium themselves; without one the suite names what it left out.
 browser: ## Chromium, where it is missing and may be installed

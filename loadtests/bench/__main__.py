@@ -18,8 +18,8 @@ _ROOT = Path(__file__).parents[2]
 _PAGE, _PICTURES = _ROOT / "docs/performance.md", _ROOT / "docs/img"
 _PARTS = ("lookups", "sizes", "posting")
 
-FULL = Plan(accounts=1_000_000, rounds=7, seconds=2, latency_seconds=3)
-QUICK = Plan(accounts=100_000, rounds=3, seconds=1, latency_seconds=2)
+FULL = Plan(accounts=1_000_000, rounds=7, warm_up=3, seconds=2, latency_seconds=3)
+QUICK = Plan(accounts=100_000, rounds=3, warm_up=1, seconds=1, latency_seconds=2)
 _SIZES_FULL, _SIZES_QUICK = (10_000, 1_000_000, 10_000_000), (10_000, 300_000)
 _POSTING_ACCOUNTS = 100_000
 

@@ -38,6 +38,8 @@ class Plan:
 
     accounts: int
     rounds: int
+    warm_up: int
+    """Rounds before those that count: memory fills with the accounts that are asked for often."""
     seconds: float
     latency_seconds: float
 
@@ -131,7 +133,7 @@ def _started(
     name: str,
     settings: dict[str, str] | None = None,
 ) -> OurServer:
-    server = OurServer(store, directory, name, cores, settings or {})
+    server = OurServer(store.where, directory, name, cores, settings or {})
     return stack.enter_context(server)
 
 
@@ -198,7 +200,7 @@ class _Bench:
 
     def closed(self) -> Samples:
         work = {name: partial(self._closed, name) for name in self._targets}
-        return interleaved(work, self._plan.rounds)
+        return interleaved(work, self._plan.rounds, warm_up=self._plan.warm_up)
 
     def _closed(self, name: str, number: int) -> Sample:
         target, distribution = self._targets[name]

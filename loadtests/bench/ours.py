@@ -27,7 +27,7 @@ _COMPLETE_SECONDS = 240.0
 _POLL_SECONDS = 0.1
 _SETTINGS_POSTGRES = {"shared_buffers": "512MB", "max_wal_size": "8GB"}
 _SETTINGS_VALKEY = {"maxclients": "2000"}
-_INSTALLATION_KEY = base64.b64encode(bytes(range(32))).decode()
+INSTALLATION_KEY = base64.b64encode(bytes(range(32))).decode()
 
 
 class Store(AbstractContextManager["Store"]):
@@ -49,7 +49,7 @@ class Store(AbstractContextManager["Store"]):
         try:
             self.valkey.start()
             if not self._mark.exists():
-                asyncio.run(fill_postgres(self.postgres.dsn, self._accounts, _INSTALLATION_KEY))
+                asyncio.run(fill_postgres(self.postgres.dsn, self._accounts, INSTALLATION_KEY))
                 self._mark.touch()
         except BaseException:
             self.__exit__()
@@ -75,6 +75,11 @@ class Store(AbstractContextManager["Store"]):
         assert self.valkey.pid is not None
         return self.valkey.pid
 
+    @property
+    def where(self) -> tuple[str, str]:
+        """DSN and Redis URL, as a server wants to know them."""
+        return self.postgres.dsn, self.valkey.url
+
     def bytes_per_account(self, accounts: int) -> float:
         """Valkey's memory, all in."""
         with redis.Redis.from_url(self.valkey.url) as client:
@@ -82,17 +87,20 @@ class Store(AbstractContextManager["Store"]):
 
 
 class OurServer(AbstractContextManager["OurServer"]):
-    """`kvitok serve` with one worker, pinned; its log, access log included, goes to a file."""
+    """`kvitok serve` with one worker, pinned; `where` is a store's DSN and Redis URL.
+
+    Its log, access log included, goes to a file.
+    """
 
     def __init__(
         self,
-        store: Store,
+        where: tuple[str, str],
         directory: Path,
         name: str,
         cores: Cores,
         settings: Mapping[str, str] = {},
     ) -> None:
-        self._store = store
+        self._dsn, self._redis_url = where
         self._log = directory / f"{name}.log"
         self._cores = cores
         self._settings = settings
@@ -102,9 +110,9 @@ class OurServer(AbstractContextManager["OurServer"]):
     def __enter__(self) -> OurServer:
         environment = os.environ | {
             "LANG": "C.UTF-8",
-            "KVITOK_DSN": self._store.postgres.dsn,
-            "KVITOK_REDIS_URL": self._store.valkey.url,
-            "KVITOK_INSTALLATION_KEY": _INSTALLATION_KEY,
+            "KVITOK_DSN": self._dsn,
+            "KVITOK_REDIS_URL": self._redis_url,
+            "KVITOK_INSTALLATION_KEY": INSTALLATION_KEY,
             **self._settings,
         }
         # Before the first worker is forked: a socket's memory belongs to the core that made it.
@@ -146,7 +154,7 @@ class OurServer(AbstractContextManager["OurServer"]):
         return time.monotonic() - started
 
     def _is_complete(self) -> bool:
-        with redis.Redis.from_url(self._store.valkey.url) as client:
+        with redis.Redis.from_url(self._redis_url) as client:
             if not client.exists("a:~complete"):
                 return False
         ready = json.loads(self._read("/readyz"))

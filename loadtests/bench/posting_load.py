@@ -59,20 +59,22 @@ async def _core(load: _Payers, dsn: str) -> dict[str, float]:
 
 
 async def _one(load: _Payers, dsn: str) -> dict[str, float]:
-    idle: asyncio.LifoQueue[asyncpg.Connection[asyncpg.Record]] = asyncio.LifoQueue()
-    for _ in range(min(_BASELINE_CONNECTIONS, load.payers)):
-        idle.put_nowait(await asyncpg.connect(dsn))
+    count = min(_BASELINE_CONNECTIONS, load.payers)
+    idle = [await asyncpg.connect(dsn) for _ in range(count)]
+    # In the order of asking: who has just paid does not overtake those who wait.
+    turnstile = asyncio.Semaphore(count)
 
     async def payer(number: str, account: str) -> None:
-        connection = await idle.get()
-        try:
-            assert await pay(connection, number, account, _KOPECKS) is not None
-        finally:
-            idle.put_nowait(connection)
+        async with turnstile:
+            connection = idle.pop()
+            try:
+                assert await pay(connection, number, account, _KOPECKS) is not None
+            finally:
+                idle.append(connection)
 
     found = await load.run(payer)
-    while not idle.empty():
-        await idle.get_nowait().close()
+    for connection in idle:
+        await connection.close()
     return found
 
 

@@ -70,7 +70,7 @@ def run(accounts: int, rounds: int, seconds: int, directory: Path, cores: Cores)
         plain = stack.enter_context(Store(directory / "posting", accounts, cores))
         # Apart, because a feed that follows one's payments would be paid for by the other's.
         fed = stack.enter_context(Store(directory / "posting-http", accounts, cores))
-        server = stack.enter_context(OurServer(fed, directory, "posting", cores))
+        server = stack.enter_context(OurServer(fed.where, directory, "posting", cores))
         server.wait_until_complete()
         for store in (plain, fed):
             moved_to(cores.server, store.postgres_pid)

@@ -13,8 +13,8 @@ Work = Mapping[str, Callable[[int], Sample]]
 Samples = dict[str, list[Sample]]
 
 
-def interleaved(work: Work, rounds: int, *, seed: int = 1, warm_up: bool = True) -> Samples:
-    """Every row's samples, round by round. The first round only warms up and is not kept."""
+def interleaved(work: Work, rounds: int, *, seed: int = 1, warm_up: int = 1) -> Samples:
+    """Every row's samples, round by round. What warms up is not kept."""
     found: Samples = {name: [] for name in work}
     for number, name in shuffled(list(work), rounds, seed=seed, warm_up=warm_up):
         sample = work[name](number)
@@ -24,11 +24,11 @@ def interleaved(work: Work, rounds: int, *, seed: int = 1, warm_up: bool = True)
 
 
 def shuffled(
-    names: list[str], rounds: int, *, seed: int = 1, warm_up: bool = False
+    names: list[str], rounds: int, *, seed: int = 1, warm_up: int = 0
 ) -> Iterator[tuple[int, str]]:
-    """Round and row; the warming round is number -1."""
+    """Round and row; rounds that warm up have numbers below 0."""
     generator = random.Random(seed)
-    for number in range(-1 if warm_up else 0, rounds):
+    for number in range(-warm_up, rounds):
         order = list(names)
         generator.shuffle(order)
         for name in order:

@@ -54,7 +54,9 @@ def run(
             memory[count] = store.bytes_per_account(count)
             for mode, settings in ((ASKED, never_cached()), (CACHED, {})):
                 name = f"size-{count}-{mode.split(' ')[0]}"
-                server = stack.enter_context(OurServer(store, directory, name, cores, settings))
+                server = stack.enter_context(
+                    OurServer(store.where, directory, name, cores, settings)
+                )
                 server.wait_until_complete()
                 target = Target(server.port, shapes.check(PATH), [server.pid], [store.valkey_pid])
                 targets[_row(mode, count)] = target, count

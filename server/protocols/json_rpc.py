@@ -73,7 +73,7 @@ def _echoed(id: Id) -> Id:
     return id if id is None or abs(id) < _ID_NUMBER_MAX else None
 
 
-def result(id: Id, said: Mapping[str, object]) -> Response:
+def result(id: Id, said: object) -> Response:
     """A success."""
     return _reply({"jsonrpc": "2.0", "id": id, "result": said})
 

@@ -80,7 +80,8 @@ class GroupCommit:
     async def _flush(self, batch: list[Waiting]) -> None:
         try:
             results = await self._call([order for order, _ in batch], wait=False)
-        except (*RETRIABLE, asyncpg.LockNotAvailableError):
+        except (*RETRIABLE, asyncpg.LockNotAvailableError, asyncpg.DataError):
+            # A DataError is an order that cannot be sent; asyncpg counts it among those of LOST.
             self._spawn(self._one_by_one(batch))
         except LOST as error:
             _fail(batch, OutcomeUnknown(f"the store was lost: {error!r}"))
@@ -123,9 +124,9 @@ class GroupCommit:
                 continue
             except asyncpg.LockNotAvailableError:
                 break
-            except LOST as error:
-                return _fail(batch, OutcomeUnknown(f"the store was lost: {error!r}"))
-            except asyncpg.PostgresError as error:
+            except (*LOST, asyncpg.PostgresError) as error:
+                if isinstance(error, LOST) and not isinstance(error, asyncpg.DataError):
+                    return _fail(batch, OutcomeUnknown(f"the store was lost: {error!r}"))
                 if len(batch) == 1:
                     return _fail(batch, error)
                 self._spawn(self._one_by_one(batch))

@@ -6,6 +6,7 @@ import asyncio
 import datetime as dt
 from collections import Counter
 from dataclasses import replace
+from typing import Any
 
 import asyncpg
 import pytest
@@ -117,11 +118,20 @@ async def test_a_mixed_batch_gives_each_order_its_own_outcome(
     assert await proof(pool) == ()
 
 
-async def test_a_poisoned_order_fails_alone(ledger: PostgresLedger, pool: Pool) -> None:
-    poisoned = replace(ORDER, agent_payment_id="bad", terminal="\x00")
+@pytest.mark.parametrize(
+    "poison",
+    [
+        pytest.param({"terminal": "\x00"}, id="which PostgreSQL refuses"),
+        pytest.param({"amount": Money(2**63)}, id="which cannot be sent"),
+    ],
+)
+async def test_a_poisoned_order_fails_alone(
+    ledger: PostgresLedger, pool: Pool, poison: dict[str, Any]
+) -> None:
+    poisoned = replace(ORDER, agent_payment_id="bad", **poison)
     orders = [replace(ORDER, agent_payment_id=str(place)) for place in range(10)]
     results = await asyncio.gather(*map(ledger.post, [*orders, poisoned]), return_exceptions=True)
-    assert isinstance(results[-1], asyncpg.PostgresError)
+    assert isinstance(results[-1], asyncpg.PostgresError | asyncpg.DataError)
     assert all(isinstance(each, Posted) and each.result is Result.ACCEPTED for each in results[:-1])
     assert await proof(pool) == ()
 

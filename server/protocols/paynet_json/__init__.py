@@ -1,0 +1,1 @@
+"""Paynet's JSON-RPC service: the six methods of the SOAP one, with HTTP Basic."""

@@ -29,8 +29,8 @@ from server.payments.allocation import (
 )
 from server.storage.connection import Connection
 
-_LATE = dt.timedelta(days=1)
-"""How much earlier than the last round a payment may say it was recorded: lock waits, clocks."""
+_LATE = dt.timedelta(minutes=1)
+"""How much earlier than the last round a payment may say it was recorded: it waited for a lock."""
 _USUAL_MONTHS = 2
 """Charges of older periods are rare: their partitions are looked into only when sums differ."""
 
@@ -39,10 +39,10 @@ _USUAL_MONTHS = 2
 class Reach:
     """How far back to look for events."""
 
-    payments_since: dt.datetime | None = None
-    """Recorded from then on; None = ever."""
     periods_since: dt.date | None = None
     """Charges of this period and later; None = of any."""
+    payments_since: dt.timedelta | None = None
+    """Payments recorded so long before the account was last taken in, or later; None = ever."""
 
 
 EVERYTHING = Reach()
@@ -156,11 +156,10 @@ def _usual_reach(accounts: Sequence[Account]) -> Reach:
     taken = [each.taken_at for each in accounts if each.taken_at]
     if not taken:
         return EVERYTHING
-    since = min(taken) - _LATE
-    month = since.date().replace(day=1)
+    month = min(taken).date().replace(day=1)
     for _ in range(_USUAL_MONTHS):
         month = (month - dt.timedelta(days=1)).replace(day=1)
-    return Reach(since, month)
+    return Reach(month, _LATE)
 
 
 def _account(row: asyncpg.Record) -> Account:
@@ -197,7 +196,6 @@ async def _read_events(connection: Connection, accounts: Sequence[Account], reac
     by_number = {each.number: each for each in accounts}
     numbers = list(by_number)
     charges = [each.last_charge for each in accounts]
-    payments = [each.last_payment for each in accounts]
     bills: dict[tuple[str, dt.datetime], list[Charge]] = {}
     for row in await connection.fetch(_CHARGES, numbers, charges, reach.periods_since):
         account = by_number[row["account"]]
@@ -207,7 +205,10 @@ async def _read_events(connection: Connection, accounts: Sequence[Account], reac
         )
     for (number, at), own in bills.items():
         by_number[number].events.append(Billed(at, tuple(own)))
-    for row in await connection.fetch(_PAYMENTS, numbers, payments, reach.payments_since):
+    payments = [each.last_payment for each in accounts]
+    late = reach.payments_since
+    since = [each.taken_at - late if each.taken_at and late else None for each in accounts]
+    for row in await connection.fetch(_PAYMENTS, numbers, payments, since):
         account = by_number[row["account"]]
         account.last_payment = max(account.last_payment, row["payment_id"])
         account.events.append(_credited(row))
@@ -287,22 +288,32 @@ _LEFT = """
 select account, payment_id, service, credited_at, kopecks from ledger.payment_left
  where account = any($1::text[]) order by credited_at, payment_id, service
 """
+# Payments know milliseconds only; a bill must not come after one that was made a moment later.
 _CHARGES = """
-select c.id, c.account, s.id as service, c.period, c.amount_kopecks, c.created_at
+select c.id, c.account, s.id as service, c.period, c.amount_kopecks,
+       date_trunc('milliseconds', c.created_at) as created_at
   from unnest($1::text[], $2::bigint[]) as a(account, last)
   join billing.charges c on c.account = a.account and c.id > a.last
    and c.period >= coalesce($3::date, '-infinity')
   join billing.services s on s.code = c.service
  order by c.created_at, c.id
 """
+# Numbers are dealt out before an account is locked: a lower one may be credited after a higher one.
+# Whatever was taken in has lines or something left, or is undone.
 _PAYMENTS = """
 select p.account, p.payment_id, p.amount_kopecks, p.part_services, p.part_amounts, e.happened_at
-  from unnest($1::text[], $2::bigint[]) as a(account, last)
-  join ledger.payment p on p.account = a.account and p.payment_id > a.last
-   and p.recorded_at >= coalesce($3::timestamptz, '-infinity')
+  from unnest($1::text[], $2::bigint[], $3::timestamptz[]) as a(account, last, since)
+  join ledger.payment p on p.account = a.account
+   and p.recorded_at >= coalesce(a.since, '-infinity')
   join ledger.payment_event e on e.payment_id = p.payment_id
    and e.payment_recorded_at = p.recorded_at and e.seq = 1 and e.kind = 'credited'
-   and e.payment_recorded_at >= coalesce($3::timestamptz, '-infinity')
+ where p.payment_id > a.last
+    or not exists (select from ledger.allocation l where l.payment_id = p.payment_id)
+       and not exists (select from ledger.payment_left l
+                        where l.account = p.account and l.payment_id = p.payment_id)
+       and not exists (select from ledger.payment_event u
+                        where u.payment_id = p.payment_id
+                          and u.payment_recorded_at = p.recorded_at and u.seq > 1)
 """
 _ALL_LATER_EVENTS = """
 select p.account, p.payment_id, p.amount_kopecks, p.part_services, p.part_amounts, e.kind,

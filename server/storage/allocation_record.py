@@ -133,7 +133,7 @@ _LOCK = """
 select l.account from ledger.account_paid l
   join unnest($1::text[], $2::bigint[]) as u(account, version)
     on u.account = l.account and u.version = l.version
- order by l.account for update of l skip locked
+ order by l.account for no key update of l skip locked
 """
 _LINES = """
 insert into ledger.allocation (account, payment_id, service, period, amount_kopecks, rule)

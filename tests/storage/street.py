@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import TypeAlias
 
 import asyncpg
 
-from server.messages import Part
+from server.messages import Part, PaymentState
 from server.money import Money
 from server.payments.allocation import Credited, Line, Rules
-from server.payments.ports import Cancellation, Order, Result
+from server.payments.ports import Action, Move, Order, Result
 from server.sealing import FileSealer
 from server.storage.accounts import account_view
 from server.storage.allocation import read_line
@@ -84,26 +86,37 @@ class Street:
                 " values ($1, $2, $3, $4)",
                 [(account, NAMES[service], period, sum_) for service, period, sum_ in charges],
             )
-            at: dt.datetime = await link.fetchval("select now()")
+            at: dt.datetime = await link.fetchval("select date_trunc('milliseconds', now())")
             return at
 
     async def pay(
         self, account: str, kopecks: int, parts: dict[int, int] | None = None
     ) -> Credited:
-        key = str(next(self._keys))
-        named = tuple(Part(NAMES[s], Money(part)) for s, part in (parts or {}).items())
-        order = Order("osmp", key, account, Money(kopecks), PAID_AT, DAY, named)
-        posted = await self.ledger.post(order)
+        posted = await self.ledger.post(self._order(account, kopecks, parts or {}))
         assert posted.result is Result.ACCEPTED
         assert posted.payment is not None
         payment = posted.payment
         return Credited(payment.recorded_at, payment.payment_id, kopecks, parts or {})
 
+    async def hold(self, account: str, kopecks: int, parts: dict[int, int]) -> int:
+        order = replace(self._order(account, kopecks, parts), valid_seconds=600)
+        posted = await self.ledger.post(order)
+        assert posted.payment is not None
+        assert posted.payment.state is PaymentState.HELD
+        return posted.payment.payment_id
+
+    async def confirm(self, payment_id: int) -> None:
+        posted = await self.ledger.move(Move(Action.CONFIRM, "osmp", DAY, payment_id=payment_id))
+        assert posted.result is Result.ACCEPTED
+
+    def _order(self, account: str, kopecks: int, parts: Mapping[int, int]) -> Order:
+        named = tuple(Part(NAMES[s], Money(part)) for s, part in parts.items())
+        key = str(next(self._keys))
+        return Order("osmp", key, account, Money(kopecks), PAID_AT, DAY, named)
+
     async def undo(self, payment_id: int) -> dt.datetime:
-        posted = await self.ledger.cancel(
-            Cancellation("osmp", "", payment_id, DAY, False, "osmp", "")
-        )
-        assert posted.result is Result.CANCELLED
+        posted = await self.ledger.move(Move(Action.CANCEL, "osmp", DAY, payment_id=payment_id))
+        assert posted.result is Result.ACCEPTED
         assert posted.payment is not None
         return posted.payment.state_at
 

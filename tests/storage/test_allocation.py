@@ -20,6 +20,7 @@ from server.payments.allocation import (
     Rules,
     Undone,
     allocate,
+    in_order,
 )
 from server.storage.allocator import Allocator
 from server.storage.proof import differences
@@ -199,6 +200,54 @@ async def test_a_charge_that_becomes_visible_late_is_not_missed(street: Street) 
     await street.sound()
 
 
+@pytest.mark.parametrize("age", [dt.timedelta(), dt.timedelta(hours=3)])
+async def test_a_payment_with_a_lower_number_that_commits_later_is_not_missed(
+    street: Street, age: dt.timedelta
+) -> None:
+    account = await street.open_account()
+    await street.bill(account, (1, JANUARY, 100))
+    await street.pay(account, 30)
+    await street.allocate()
+    await street.pool.execute(
+        """
+        with p as (
+          insert into ledger.payment (payment_id, recorded_at, agent, agent_payment_id, account,
+              amount_kopecks, paid_at, business_day)
+          select 5, now() - $2::interval, 'osmp', 'late', $1, 20, now(), current_date
+          returning recorded_at)
+        , l as (update ledger.account_paid set advance = advance + 20, version = version + 1
+                 where account = $1)
+        insert into ledger.payment_event (payment_id, payment_recorded_at, seq, kind,
+            amount_kopecks, happened_at, business_day)
+        select 5, recorded_at, 1, 'credited', 20, now(), current_date from p
+        """,
+        account,
+        age,
+    )
+    await street.pool.execute("insert into ledger.allocation_due (account) values ($1)", account)
+    await street.allocate()
+    assert [line.kopecks for line in await street.lines(account)] == [30, 20]
+    await street.sound()
+
+
+async def test_a_held_payment_settles_nothing_until_it_is_confirmed(street: Street) -> None:
+    account = await street.open_account()
+    await street.bill(account, (1, JANUARY, 100))
+    held = await street.hold(account, 70, {1: 20})
+    await street.pay(account, 60)
+    await street.allocate()
+    assert [line.kopecks for line in await street.lines(account)] == [60]
+    await street.confirm(held)
+    await street.allocate()
+    assert [line.kopecks for line in await street.lines(account)] == [60, 20, 20]
+    assert await street.debts(account) == {"advance": -30}
+    await street.sound()
+    await street.undo(held)
+    await street.allocate()
+    assert await street.debts(account) == {"heating": 40}
+    await street.sound()
+
+
 async def test_a_charge_of_years_ago_is_found(street: Street) -> None:
     account = await street.open_account()
     await street.pay(account, 100)
@@ -337,7 +386,7 @@ def test_the_lines_are_those_of_the_pure_fold_whenever_they_are_written(
         account = await street.open_account()
         happened = await _live(street, account, events, cuts)
         book = Book()
-        assert await street.lines(account) == allocate(book, happened, rules)
+        assert await street.lines(account) == allocate(book, in_order(happened), rules)
         assert sum((await street.debts(account)).values()) == sum(book.owed.values()) - sum(
             each.kopecks for each in book.left
         )

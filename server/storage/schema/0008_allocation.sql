@@ -34,7 +34,7 @@ create table ledger.allocated (
   at timestamptz not null
 ) with (fillfactor = 75);
 comment on column ledger.allocated.payment_id is
-  'the highest payment that was credited when it was recorded; later credits come by allocation_due';
+  'the highest number that was taken in; a lower one may be credited later';
 
 create table ledger.owed (
   account text collate "C" not null,

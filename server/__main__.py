@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from server.cli import account as account_commands
+from server.cli import agent as agent_commands
 from server.cli import cache, doctor, payment, registry, serving, staff
 from server.cli.context import said
 
@@ -25,6 +26,7 @@ app.command("serve", help=said("serve (production)", "запустить сер�
 app.command("dsn", help=said("print a running demo's DSN", "адрес базы демонстрации"))(serving.dsn)
 app.command("doctor", help=said("check everything", "проверить всё"))(doctor.doctor)
 app.add_typer(account_commands.app, name="account")
+app.add_typer(agent_commands.app, name="agent")
 app.add_typer(payment.app, name="payment")
 app.add_typer(registry.app, name="registry")
 app.add_typer(staff.app, name="staff")

@@ -160,6 +160,7 @@ class Codec:
     `duplicate` is the code of a repeated success where the protocol has one of its own.
     `settings` are the dialect switches that its README documents.
     `fast` makes the fast lane's functions for an agent, where the agent's dialect allows them.
+    `files` are what its network is handed before the start, by their names.
     """
 
     name: str
@@ -176,6 +177,7 @@ class Codec:
     sign: Callable[[Request, Response, Secrets], Response] = _unsigned
     fast: Callable[[Agent], Fast | None] | None = None
     documents: Mapping[str, Callable[[str], tuple[str, bytes]]] = field(default_factory=dict)
+    files: Mapping[str, Callable[[Agent], bytes]] = field(default_factory=dict)
 
 
 UNAVAILABLE = Response(b"", "text/plain", status=503)

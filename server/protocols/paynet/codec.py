@@ -34,7 +34,17 @@ from server.messages import (
     Statement,
 )
 from server.money import Money, MoneyError
-from server.protocols import Codec, Operation, Request, Response, Secrets, Verified, soap, xml
+from server.protocols import (
+    Codec,
+    Operation,
+    Request,
+    Response,
+    Secrets,
+    Verified,
+    paynet_statuses,
+    soap,
+    xml,
+)
 from server.protocols.paynet import reply
 from server.protocols.paynet.codes import (
     CANCELLED,
@@ -42,14 +52,12 @@ from server.protocols.paynet.codes import (
     OPERATIONS,
     REPEATABLE,
     REPEATED,
-    SERVICE_NOT_FOUND,
     STATES,
     TABLE,
-    TRANSACTION_NOT_FOUND,
-    TRY_LATER,
     Context,
     refusal_code,
 )
+from server.protocols.paynet.descriptors import FILES
 from server.protocols.paynet.fast import fast
 from server.protocols.paynet.request import Call, read, validated
 from server.protocols.paynet.settings import (
@@ -266,11 +274,10 @@ CODEC = Codec(
         ACCOUNT_KEY,
         TERMINAL_KEY,
         METER_PREFIX,
-        TRANSACTION_NOT_FOUND,
-        SERVICE_NOT_FOUND,
-        TRY_LATER,
+        *paynet_statuses.SETTINGS,
     ),
     verify=verify,
     fast=lambda agent: fast(agent, _checked),
     documents={"wsdl": _wsdl},
+    files=FILES,
 )

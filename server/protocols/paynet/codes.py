@@ -23,6 +23,8 @@ OPERATIONS = {
 OK = Code("0", "OK")
 REPEATED = paynet_statuses.REPEATED
 REPEATABLE = paynet_statuses.REPEATABLE
+ALREADY_CANCELLED = paynet_statuses.REFUSALS[Refusal.PAYMENT_CANCELLED]
+"""What cancelling again is answered with; with the state CANCELLED it is a success."""
 
 PERFORMED = "1"
 CANCELLED = "2"
@@ -55,11 +57,6 @@ TABLE: CodeTable = {
         for refusal, code in paynet_statuses.REFUSALS.items()
     },
 }
-
-ACCOUNT_NOT_FOUND = paynet_statuses.ACCOUNT_NOT_FOUND
-TRANSACTION_NOT_FOUND = paynet_statuses.TRANSACTION_NOT_FOUND
-SERVICE_NOT_FOUND = paynet_statuses.SERVICE_NOT_FOUND
-TRY_LATER = paynet_statuses.TRY_LATER
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	&& { echo $$python; break; }; done)
 PINNED := pyproject.toml constraints.txt
 
-.PHONY: help run test lint bench bench-quick browser clean
+.PHONY: help run test lint bench bench-quick load browser clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -38,6 +38,9 @@ bench: $(VENV)/stamp-dev ## us beside others, 20 minutes, into docs/performance.
 
 bench-quick: $(VENV)/stamp-dev ## the same in three minutes, printed; counts for nothing
 	$(BIN)/python -m loadtests.bench --quick $(BENCH_ARGS)
+
+load: $(VENV)/stamp-load ## locust's payday and month end on a demo, a minute each (LOAD_ARGS=)
+	$(BIN)/python -m loadtests.locust.run $(LOAD_ARGS)
 
 # The browser tests look for Chromium themselves; without one the suite names what it left out.
 browser: ## Chromium, where it is missing and may be installed
@@ -62,6 +65,11 @@ $(VENV)/stamp-dev: $(PINNED) | $(BIN)/python
 	$(call install,.[dev])
 	touch $@ $(VENV)/stamp-run
 
+$(VENV)/stamp-load: $(VENV)/stamp-run
+	$(call install,.[embedded$(comma)load])
+	touch $@
+
+comma := ,
 # The build backend comes first, so that it is pinned like everything else.
 define install
 $(PIP) install -q -c constraints.txt hatchling

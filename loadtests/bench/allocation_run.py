@@ -1,0 +1,168 @@
+"""How fast payments are allocated, and what that costs the payers beside it.
+
+Three figures: taking accounts in that have a year of bills and were never taken in; payments laid
+over charges as fast as the step goes; and a monthly bill for every account, paid ahead. Then payers
+post as fast as they can with the step running beside them every second, and without.
+Usage: python -m loadtests.bench.allocation_run [--accounts N] [--payments N]
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime as dt
+import tempfile
+import time
+from pathlib import Path
+
+import asyncpg
+
+from server.embedded import EmbeddedPostgres
+from server.money import Money
+from server.payments.ports import Order, Result
+from server.sealing import FileSealer
+from server.storage.allocator import Allocator
+from server.storage.ledger import PostgresLedger
+from server.storage.migrate import migrate
+from server.storage.proof import differences
+
+_SERVICES = 6
+_PAYERS = 256
+_BESIDE_SECONDS = 20.0
+_CONNECTIONS = 4
+
+_SETTLE = """
+insert into billing.management_companies (name, inn) values ('УК', '7700000000');
+insert into billing.suppliers (name, inn) values ('РСО', '7700000001');
+insert into billing.services (code, name, supplier)
+  select 'service' || i, 'Услуга ' || i, 1 from generate_series(1, {services}) i;
+insert into ledger.agents (name, amount_min_kopecks, amount_max_kopecks)
+  values ('osmp', 1, 15000000);
+insert into billing.accounts (number, holder, address)
+  select (1000000 + i)::text, 'Иванов Иван Иванович', 'ул. Садовая, д. 5, кв. ' || i
+    from generate_series(1, {accounts}) i;
+"""
+_BILL = """
+insert into billing.charges (account, service, period, amount_kopecks)
+select (1000000 + i)::text, 'service' || s, $1, 10000
+  from generate_series(1, $2::int) i, generate_series(1, $3::int) s
+"""
+
+
+def main() -> None:
+    """Run and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, default=20_000)
+    parser.add_argument("--payments", type=int, default=60_000)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as directory:
+        postgres = EmbeddedPostgres(Path(directory) / "postgres")
+        postgres.start()
+        try:
+            asyncio.run(_measure(postgres.dsn, options.accounts, options.payments))
+        finally:
+            postgres.stop()
+
+
+async def _measure(dsn: str, accounts: int, payments: int) -> None:
+    await migrate(dsn)
+    async with asyncpg.create_pool(dsn, min_size=_CONNECTIONS, max_size=_CONNECTIONS) as pool:
+        await pool.execute(_SETTLE.format(services=_SERVICES, accounts=accounts))
+        today = dt.datetime.now(dt.UTC).date()
+        for months in range(12, 0, -1):
+            await pool.execute(_BILL, _month(today, -months), accounts, _SERVICES)
+        await pool.execute("vacuum analyze")
+        ledger = PostgresLedger(pool, {}, FileSealer(bytes(32)))
+        allocator = Allocator(pool)
+        seconds = await _drain(allocator)
+        print(f"taken in, a year of bills each: {accounts / seconds:,.0f} accounts/s")
+        posting = await _post(ledger, accounts, payments)
+        seconds = await _drain(allocator)
+        print(f"posted {payments / posting:,.0f}/s, allocated {payments / seconds:,.0f} payments/s")
+        await pool.execute(_BILL, _month(today, 0), accounts, _SERVICES)
+        seconds = await _drain(allocator)
+        print(f"a bill of {_SERVICES} services: {accounts / seconds:,.0f} accounts/s")
+        await _beside(ledger, allocator, accounts)
+        async with pool.acquire() as connection:
+            assert await differences(connection) == ()
+        lines = await pool.fetchval("select count(*) from ledger.allocation")
+        print(f"{lines:,} lines, every one proven")
+        await _idle(allocator)
+        await ledger.finish()
+
+
+def _month(today: dt.date, months: int) -> dt.date:
+    place = today.year * 12 + today.month - 1 + months
+    return dt.date(place // 12, place % 12 + 1, 1)
+
+
+async def _drain(allocator: Allocator) -> float:
+    started = time.perf_counter()
+    while await allocator.step():
+        pass
+    return time.perf_counter() - started
+
+
+async def _post(ledger: PostgresLedger, accounts: int, payments: int) -> float:
+    started, numbers = time.perf_counter(), iter(range(payments))
+    series = time.time_ns()
+
+    async def payer() -> None:
+        for number in numbers:
+            posted = await ledger.post(_order(f"{series}-{number}", number * 7919 % accounts))
+            assert posted.result is Result.ACCEPTED, posted
+
+    await asyncio.gather(*(payer() for _ in range(_PAYERS)))
+    return time.perf_counter() - started
+
+
+async def _beside(ledger: PostgresLedger, allocator: Allocator, accounts: int) -> None:
+    """The same posting with the step running every second, and without."""
+    for with_step in (False, True):
+        stop = asyncio.Event()
+        stepping = asyncio.create_task(_step_until(allocator, stop)) if with_step else None
+        latencies: list[float] = []
+        started, series = time.perf_counter(), time.time_ns()
+
+        async def payer(number: int) -> None:
+            turn = 0
+            while time.perf_counter() - started < _BESIDE_SECONDS:  # noqa: B023
+                turn += 1
+                before = time.perf_counter()
+                key = f"{series}-{number}-{turn}"  # noqa: B023
+                posted = await ledger.post(_order(key, (number * 7919 + turn * 257) % accounts))
+                assert posted.result is Result.ACCEPTED, posted
+                latencies.append((time.perf_counter() - before) * 1000)  # noqa: B023
+
+        await asyncio.gather(*map(payer, range(_PAYERS)))
+        stop.set()
+        behind = await stepping if stepping else 0.0
+        latencies.sort()
+        rate = len(latencies) / _BESIDE_SECONDS
+        late = latencies[len(latencies) * 99 // 100]
+        how = f"allocated beside, {behind:.1f} s behind at the end" if with_step else "alone"
+        print(f"{_PAYERS} payers {how}: {rate:,.0f} payments/s, p99 {late:.0f} ms")
+
+
+async def _step_until(allocator: Allocator, stop: asyncio.Event) -> float:
+    while not stop.is_set():
+        if not await allocator.step():
+            await asyncio.sleep(1)
+    return await _drain(allocator)
+
+
+async def _idle(allocator: Allocator) -> None:
+    steps = 200
+    started = time.perf_counter()
+    for _ in range(steps):
+        await allocator.step()
+    print(f"a step with nothing to do: {(time.perf_counter() - started) / steps * 1000:.2f} ms")
+
+
+def _order(key: str, place: int) -> Order:
+    now = dt.datetime.now(dt.UTC)
+    return Order("osmp", key, str(1_000_001 + place), Money(15_000), now, now.date())
+
+
+if __name__ == "__main__":
+    main()

@@ -7,58 +7,45 @@ the account changed, or when a worker of this host says so in the ring, whicheve
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 import asyncpg
 import structlog
 
-from server.accounts import ACCOUNT_LENGTH_MAX, AccountView
+from server.accounts import AccountView
 from server.lookup.bulkhead import Bulkhead
 from server.lookup.catalogue import KnownServices
 from server.lookup.claims import Claims
 from server.lookup.fetches import Fetches
 from server.lookup.generations import Generations
 from server.lookup.glance import Render
-from server.lookup.keeper import SessionKeeper
-from server.lookup.link import LinkLostError, Node, Reply, packed
+from server.lookup.keeper import SessionKeeper, Sessions
+from server.lookup.link import LinkLostError, Reply, packed
 from server.lookup.marks import SERVICES, Beat
+from server.lookup.members import Members
 from server.lookup.packing import SnapshotError
+from server.lookup.parts import Parts, snapshots
 from server.lookup.pins import Pins
+from server.lookup.place import Place
 from server.lookup.publishing import write_through
+from server.lookup.questions import Asker, Found, answer_of, can_be_a_number
 from server.lookup.ready import Pieces, Shelf
 from server.lookup.ring import Overrun, Ring
 from server.lookup.session import Session
+from server.lookup.slots import Address, Topology
 from server.lookup.snapshot import Catalogue, UnknownServiceError, is_whole
 from server.payments.ports import PaidLane
 from server.refusals import Refusal, Refused
 
-Found = bytes | Refused | None
-Asker = Callable[[Found], None]
-"""Told the account's snapshot, None (certainly no such account), or Refused(TRY_LATER)."""
-
 _log = structlog.get_logger("lookup")
-_ENTRY_BYTES = 150  # of a dictionary's entry, key and the object around the value
-_BYTES_PER_ENTRY = 450  # a bound for unusually large snapshots; usual ones take less
 _VIEWS_MAX = 5_000
 _READY_BYTES_MAX = 64 << 20
 _WAITING_MAX = 20_000
-_SILENCE_MAX_SECONDS = 120.0
-_SILENCE_SHOWN_SECONDS = 5.0  # an idle PostgreSQL says something every second
 _POSITION_MARGIN = 1 << 26  # WAL between a payment's statement and the end of its commit
 _ABSENT = b""
-
-
-def _can_be_a_number(text: str) -> bool:
-    """As server.accounts says, but quicker; keys behind a `~` are the sync's own."""
-    return (
-        0 < len(text) <= ACCOUNT_LENGTH_MAX
-        and text.isprintable()  # no white space but the blank is
-        and " " not in text
-        and text[0] != "~"
-    )
 
 
 class NearCache:
@@ -73,9 +60,8 @@ class NearCache:
         index: int,
         entries_max: int = 1_000_000,
     ) -> None:
-        self._entries: Generations[bytes] = Generations(
-            entries_max, entries_max * _BYTES_PER_ENTRY, lambda value: len(value) + _ENTRY_BYTES
-        )
+        place = Place.from_url(redis_url)
+        self._entries = snapshots(entries_max, is_cluster=place.is_cluster)
         self._keeps = entries_max > 0
         self._views: Generations[AccountView] = Generations(min(_VIEWS_MAX, entries_max))
         self._shelf = Shelf(_READY_BYTES_MAX if entries_max else 0)
@@ -88,7 +74,9 @@ class NearCache:
         self._services = KnownServices(services, self._database.services)
         self._claims = Claims(pool)
         self._fetches: Fetches[Asker] = Fetches(self._send)
-        self._keeper = SessionKeeper(Node.from_url(redis_url), self)
+        self._sessions: Sessions = (
+            Members(place, self) if place.is_cluster else SessionKeeper(place.seeds[0], self)
+        )
         self._trusted_until = 0.0
         self._hits = self._misses = 0
         self._evictions = 0
@@ -98,11 +86,11 @@ class NearCache:
 
     async def start(self) -> None:
         """Connect; without Redis it works too, on PostgreSQL."""
-        await self._keeper.start()
+        await self._sessions.start()
 
     async def stop(self) -> None:
         """Disconnect; who still waits is refused."""
-        await self._keeper.stop()
+        await self._sessions.stop()
         await self._database.stop()
 
     def tick(self) -> None:
@@ -131,14 +119,29 @@ class NearCache:
         """The sync lives."""
         self._trusted_until = until
         self._pins.applied(beat.lsn)
-        session = self._keeper.session
-        if session is not None and not self._services.is_current(beat.services):
-            session.link.send(packed("GET", SERVICES), self._take_services)
+        holder = self._sessions.holder(SERVICES)
+        if holder is not None and not self._services.is_current(beat.services):
+            holder.link.send(packed("GET", SERVICES), self._take_services)
 
     def lost(self) -> None:
         """The session is over."""
         self._trusted_until = 0.0
         self.forget()
+
+    def disputed(self) -> None:
+        """Redis said nothing that makes sense; the beat will end."""
+
+    def assign(self, topology: Topology) -> None:
+        """These nodes of a cluster have the slots now."""
+        assert isinstance(self._entries, Parts)
+        self._entries.assign(topology)
+
+    def forget_part(self, address: Address) -> None:
+        """Anything that came from this node of a cluster may have changed."""
+        assert isinstance(self._entries, Parts)
+        self._entries.clear_part(address)
+        self._fetches.crossed_all()
+        self._renamed()
 
     def _take_services(self, reply: Reply) -> None:
         self._services.take(reply)
@@ -212,8 +215,7 @@ class NearCache:
 
     def _distrust(self) -> None:
         if self._trusted_until:
-            self._trusted_until = 0.0
-            self.forget()
+            self._trusted_until = self._sessions.lapse()
 
     async def find(self, number: str) -> AccountView | None:
         """The account; None = certainly no such account. Raises Refused(TRY_LATER)."""
@@ -221,11 +223,11 @@ class NearCache:
         if view is not None:
             return view
         try:
-            return await self._view(await _answer_of(self.ask, number), number)
+            return await self._view(await answer_of(self.ask, number), number)
         except SnapshotError as error:
             self._complain(number, error)
         try:
-            return await self._view(await _answer_of(self._database.ask, number), number)
+            return await self._view(await answer_of(self._database.ask, number), number)
         except SnapshotError as error:
             raise Refused(Refusal.TRY_LATER, str(error)) from error
 
@@ -243,7 +245,7 @@ class NearCache:
     def ask(self, number: str, asker: Asker) -> None:
         """What `find` does after a miss of `get`, by callback; perhaps before it returns."""
         self._catch_up()
-        if not _can_be_a_number(number):
+        if not can_be_a_number(number):
             asker(None)
             return
         if self._is_known_absent(number):
@@ -251,12 +253,12 @@ class NearCache:
             asker(None)
             return
         self._misses += 1
-        session = self._keeper.session
+        session = self._sessions.of(number)
         if len(self._fetches) >= _WAITING_MAX:
             asker(Refused(Refusal.TRY_LATER, "too many lookups wait"))
         elif session is None or session.floor is None or number in self._pins:
             self._database.ask(number, asker)
-        elif session.silence_seconds() > _SILENCE_MAX_SECONDS:
+        elif session.is_silent:
             self._database.ask(number, self._or_redis(number, asker))
         else:
             self._fetches.join(number, asker)
@@ -268,7 +270,7 @@ class NearCache:
         """PostgreSQL is away: nothing can be committed either, so Redis is as new as it gets."""
 
         def tell(found: Found) -> None:
-            if isinstance(found, Refused) and self._keeper.session is not None:
+            if isinstance(found, Refused) and self._sessions.of(number) is not None:
                 self._fetches.join(number, asker)
             else:
                 asker(found)
@@ -276,11 +278,11 @@ class NearCache:
         return tell
 
     def _send(self, batch: dict[str, list[Asker]]) -> None:
-        session = self._keeper.session
-        if session is None or session.link.is_congested:
-            self._arrived(None, batch, LinkLostError("redis is away or congested"))
-            return
-        session.read(list(batch), lambda reply: self._arrived(session, batch, reply))
+        for session, part in self._sessions.parted(batch):
+            if session is None or session.link.is_congested:
+                self._arrived(None, part, LinkLostError("redis is away or congested"))
+            else:
+                session.read(list(part), partial(self._arrived, session, part))
 
     def _arrived(
         self, session: Session | None, batch: dict[str, list[Asker]], reply: Reply
@@ -293,7 +295,28 @@ class NearCache:
             return
         for (number, askers), value in zip(batch.items(), reply, strict=True):
             may_keep = self._fetches.arrived(number, askers) and number not in self._pins
-            self._settle(session, number, askers, value, may_keep)
+            if isinstance(value, Exception):
+                self._look_elsewhere(session, number, askers, value)
+            else:
+                self._settle(session, number, askers, value, may_keep)
+
+    def _look_elsewhere(
+        self, session: Session, number: str, askers: list[Asker], error: Exception
+    ) -> None:
+        """The slot is on its way to another node; what is found there is not kept yet."""
+        found = self._sessions.elsewhere(session, error)
+        if found is None:
+            self._ask_database_for(number, askers)
+            return
+        other, is_asking = found
+
+        def answered(reply: Reply) -> None:
+            if isinstance(reply, bytes):
+                self._settle(other, number, askers, reply, may_keep=False)
+            else:
+                self._ask_database_for(number, askers)
+
+        other.read_stray(number, is_asking, answered)
 
     def _settle(
         self,
@@ -311,7 +334,7 @@ class NearCache:
         elif session.floor is None or value[:4] < session.floor or not is_whole(value):
             self._ask_database_for(number, askers)
             return
-        if may_keep and self._keeps and time.monotonic() <= self._trusted_until:
+        if may_keep and self._keeps and time.monotonic() <= session.trusted_until:
             self._entries.put(number, value)
         for asker in askers:
             asker(value or None)
@@ -329,9 +352,7 @@ class NearCache:
 
     async def publish(self, lanes: Sequence[PaidLane]) -> None:
         """Make every worker's next check see these lanes. To be called before the answer."""
-        session = self._keeper.session
-        link = None if session is None or session.link.is_congested else session.link
-        failed = await write_through(link, lanes)
+        failed = await write_through(self._sessions, lanes)
         position: int | None = 0
         if failed:
             self._failed_writes += len(failed)
@@ -348,20 +369,17 @@ class NearCache:
 
         Raises Refused(TRY_LATER) when neither store can tell.
         """
-        link = self._keeper.session.link if self._keeper.session is not None else None
-        return await self._claims.claim(link, key, expires)
+        return await self._claims.claim(self._sessions, key, expires)
 
     def can_answer(self) -> bool:
         """Whether checks are answered from Redis or memory now."""
-        return self._keeper.session is not None and self._keeper.session.floor is not None
+        sessions = self._sessions.open()
+        return bool(sessions) and all(each and each.floor is not None for each in sessions)
 
     def lag_seconds(self) -> float | None:
         """How far answers may be behind charges; None = the sync has never been seen."""
-        session = self._keeper.session
-        if session is None or session.beat is None:
-            return None
-        silence = session.silence_seconds()
-        return max(session.beat.lag_ms / 1000, silence if silence > _SILENCE_SHOWN_SECONDS else 0.0)
+        known = [each.lag_seconds() for each in self._sessions.open() if each]
+        return max((lag for lag in known if lag is not None), default=None)
 
     def counters(self) -> dict[str, int]:
         """Totals since the start, and the present size."""
@@ -376,21 +394,5 @@ class NearCache:
             "failed_writes": self._failed_writes,
             "unreadable": self._unreadable,
             "pins": len(self._pins),
-            "sessions": self._keeper.count,
+            "sessions": self._sessions.count,
         }
-
-
-async def _answer_of(ask: Callable[[str, Asker], None], number: str) -> bytes | None:
-    """Ask and wait. Raises Refused."""
-    future: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
-
-    def tell(found: Found) -> None:
-        if future.done():
-            return
-        if isinstance(found, Refused):
-            future.set_exception(found)
-        else:
-            future.set_result(found)
-
-    ask(number, tell)
-    return await future

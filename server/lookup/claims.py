@@ -7,8 +7,10 @@ import datetime as dt
 
 import asyncpg
 
-from server.lookup.link import Link, LinkLostError, RedisRefusedError
+from server.lookup.keeper import Sessions
+from server.lookup.link import LinkLostError, RedisRefusedError, packed
 from server.lookup.marks import REPLAY
+from server.lookup.redirects import following
 from server.refusals import Refusal, Refused
 
 _REDIS_SECONDS = 0.15
@@ -28,16 +30,16 @@ class Claims:
     def __init__(self, pool: asyncpg.Pool[asyncpg.Record]) -> None:
         self._pool = pool
 
-    async def claim(self, link: Link | None, key: str, expires: dt.datetime) -> bool:
+    async def claim(self, sessions: Sessions, key: str, expires: dt.datetime) -> bool:
         """False when the key was claimed before. Raises Refused(TRY_LATER)."""
-        if link is not None:
-            until = int(expires.timestamp() * 1000)
-            name = REPLAY + key.encode()
-            try:
-                async with asyncio.timeout(_REDIS_SECONDS):
-                    return bool(await link.call("SET", name, 1, "NX", "PXAT", until))
-            except (TimeoutError, LinkLostError, RedisRefusedError):
-                pass  # PostgreSQL is asked instead
+        until = int(expires.timestamp() * 1000)
+        name = REPLAY + key.encode()
+        try:
+            async with asyncio.timeout(_REDIS_SECONDS):
+                command = packed("SET", name, 1, "NX", "PXAT", until)
+                return bool(await following(sessions, name, command))
+        except (TimeoutError, LinkLostError, RedisRefusedError):
+            pass  # PostgreSQL is asked instead
         return await self._claim_in_database(key, expires)
 
     async def _claim_in_database(self, key: str, expires: dt.datetime) -> bool:

@@ -9,9 +9,9 @@ from functools import partial
 
 import structlog
 
-from server.lookup.link import Link, LinkLostError, Reply, packed
+from server.lookup.link import LinkLostError, Reply
 from server.lookup.mirror import Mirror, Stray
-from server.lookup.place import Place
+from server.lookup.place import Place, look
 from server.lookup.slots import (
     ALONE,
     SLOTS,
@@ -21,7 +21,6 @@ from server.lookup.slots import (
     agreed,
     covers,
     read_redirect,
-    read_topology,
     slot_of,
 )
 
@@ -264,22 +263,3 @@ class Fleet:
         self._strays.discard(future)
         if future.cancelled() or future.exception() is not None:
             self.changed.set()
-
-
-async def look(place: Place) -> Topology:
-    """The cluster as the first seed that answers sees it. Raises OSError."""
-    error: OSError = LinkLostError("no node of the cluster answers")
-    for seed in place.seeds:
-        try:
-            link = await Link.connect(seed)
-            try:
-                async with asyncio.timeout(1):
-                    reply = await link.ask(packed("CLUSTER", "SLOTS"))
-                return read_topology(reply, (seed.host, seed.port))
-            finally:
-                link.abort()
-        except (OSError, TimeoutError) as failure:
-            error = failure
-        except ValueError as failure:
-            error = LinkLostError(str(failure))
-    raise error

@@ -126,6 +126,11 @@ class Generations(Generic[V]):
         if generation:
             self._dead.append(generation)
 
+    @property
+    def has_dead(self) -> bool:
+        """Whether forgotten entries still take memory."""
+        return bool(self._dead)
+
     def bury(self, count: int) -> None:
         """Free up to `count` forgotten entries: freeing a million at once would be a long pause."""
         while self._dead and count > 0:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol
+from collections.abc import Iterable
+from typing import Protocol, TypeVar
 
 import structlog
 
 from server.lookup.link import Node
 from server.lookup.session import Owner, Session
+from server.lookup.slots import ALONE, Primary
+
+T = TypeVar("T")
 
 TICK_SECONDS = 0.05
 
@@ -25,20 +29,63 @@ class Ticked(Owner, Protocol):
         ...
 
 
-class SessionKeeper:
-    """`session` is the present one, or None."""
+class Sessions(Protocol):
+    """The sessions of a worker: one, or one with each primary of a cluster."""
 
-    def __init__(self, node: Node, owner: Ticked) -> None:
+    is_cluster: bool
+
+    @property
+    def count(self) -> int:
+        """Sessions so far."""
+        ...
+
+    async def start(self) -> None:
+        """Returns after the first attempt, whether it worked or not."""
+        ...
+
+    async def stop(self) -> None:
+        """Close what is open and open nothing more."""
+        ...
+
+    def of(self, number: str) -> Session | None:
+        """The session that knows the account; None = its node is away."""
+        ...
+
+    def parted(self, batch: dict[str, T]) -> Iterable[tuple[Session | None, dict[str, T]]]:
+        """Accounts by session."""
+        ...
+
+    def holder(self, key: bytes) -> Session | None:
+        """Where any key is written; None = its node is away or congested."""
+        ...
+
+    def elsewhere(self, session: Session, error: Exception) -> tuple[Session, bool] | None:
+        """Where the node sends us for a key, and whether for this once; None = nowhere known."""
+        ...
+
+    def lapse(self) -> float:
+        """Forget what is believed no longer; until when the rest may be believed, 0 = nothing."""
+        ...
+
+    def open(self) -> list[Session | None]:
+        """One for every node; None = it is away."""
+        ...
+
+
+class SessionKeeper:
+    """`session` is the present one, or None. The Sessions of a Redis that is no cluster."""
+
+    def __init__(self, node: Node, owner: Ticked, primary: Primary = ALONE) -> None:
         self._node = node
         self._owner = owner
         self._tried = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
+        self.primary = primary
         self.session: Session | None = None
         self.count = 0
-        """Sessions so far."""
+        self.is_cluster = False
 
     async def start(self) -> None:
-        """Returns after the first attempt, whether it worked or not."""
         self._tasks = [
             asyncio.create_task(self._keep_open()),
             asyncio.create_task(self._look_after()),
@@ -46,11 +93,30 @@ class SessionKeeper:
         await self._tried.wait()
 
     async def stop(self) -> None:
-        """Close the session and open no other."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self._drop()
+
+    def of(self, number: str) -> Session | None:
+        return self.session
+
+    def parted(self, batch: dict[str, T]) -> Iterable[tuple[Session | None, dict[str, T]]]:
+        return ((self.session, batch),)
+
+    def holder(self, key: bytes) -> Session | None:
+        session = self.session
+        return None if session is None or session.link.is_congested else session
+
+    def elsewhere(self, session: Session, error: Exception) -> tuple[Session, bool] | None:
+        return None
+
+    def lapse(self) -> float:
+        self._owner.forget()
+        return 0.0
+
+    def open(self) -> list[Session | None]:
+        return [self.session]
 
     def _drop(self) -> None:
         session, self.session = self.session, None
@@ -62,7 +128,7 @@ class SessionKeeper:
         failures = 0
         while True:
             try:
-                session = await Session.open(self._node, self._owner)
+                session = await Session.open(self._node, self._owner, self.primary)
             except OSError as error:
                 if not failures:
                     _log.warning("redis is away", error=repr(error))
@@ -73,6 +139,7 @@ class SessionKeeper:
             failures = 0
             self.count += 1
             self.session = session
+            session.own(self.primary)  # it may have changed meanwhile
             self._tried.set()
             await session.closed.wait()
             self._drop()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from server.lookup.link import Node
-from server.lookup.slots import Address
+from server.lookup.link import Link, LinkLostError, Node
+from server.lookup.slots import Address, Topology, read_topology
 
 _CLUSTER = "+cluster"
+_LOOK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +44,27 @@ class Place:
     def node_at(self, address: Address) -> Node:
         """A node of the cluster; all take the same password."""
         return replace(self.seeds[0], host=address[0], port=address[1])
+
+
+async def look(place: Place) -> Topology:
+    """The cluster as the first seed that answers sees it. Raises OSError."""
+    failure: OSError = LinkLostError("no node of the cluster answers")
+    for seed in place.seeds:
+        try:
+            return await ask_topology(seed)
+        except OSError as error:
+            failure = error
+    raise failure
+
+
+async def ask_topology(node: Node) -> Topology:
+    """The cluster as the node sees it, on a connection of its own. Raises OSError."""
+    link = await Link.connect(node)
+    try:
+        async with asyncio.timeout(_LOOK_SECONDS):
+            reply = await link.call("CLUSTER", "SLOTS")
+        return read_topology(reply, (node.host, node.port))
+    except ValueError as error:
+        raise LinkLostError(str(error)) from error
+    finally:
+        link.abort()

@@ -1,7 +1,9 @@
-"""A worker's session with Redis: one connection for reads and for invalidations.
+"""A worker's session with a Redis node: one connection for reads and for invalidations.
 
 On one connection a reply that is older than an invalidation always precedes it. So what was read
 is true until an invalidation comes, as long as the connection lives; the beat shows that it does.
+In a cluster the beat also names the slots that the node owns: what was read there is believed while
+the worker sees them likewise.
 """
 
 from __future__ import annotations
@@ -13,14 +15,17 @@ from typing import Protocol
 
 from server.lookup import merge
 from server.lookup.link import Link, Node, Reply, packed
-from server.lookup.marks import ACCOUNT, BEAT, COMPLETE, Beat, Complete
+from server.lookup.marks import ACCOUNT, OUR_ACCOUNTS, Beat, Complete, Names
 from server.lookup.mirror import info
+from server.lookup.slots import ALONE, Primary
 
 BEAT_WITHIN_SECONDS = 0.5
 _OPEN_SECONDS = 1.0
-
-_ASK_MARKS = packed("MGET", BEAT, COMPLETE)
-_CONTROL = ACCOUNT + b"~"
+_SILENCE_MAX_SECONDS = 120.0
+_MEMBER_SILENCE_MAX_SECONDS = 1.5
+"""Below any cluster's node timeout: nobody else can have taken a node's slots within this time."""
+_SILENCE_SHOWN_SECONDS = 5.0  # an idle PostgreSQL says something every second
+_ASKING = packed("ASKING")
 
 
 class Owner(Protocol):
@@ -38,6 +43,10 @@ class Owner(Protocol):
         """The sync lives; entries may be believed until the moment given (monotonic)."""
         ...
 
+    def disputed(self) -> None:
+        """The node, or the sync, sees its slots otherwise."""
+        ...
+
     def lost(self) -> None:
         """The session is over."""
         ...
@@ -46,22 +55,27 @@ class Owner(Protocol):
 class Session:
     """See the module."""
 
-    def __init__(self, owner: Owner) -> None:
+    def __init__(self, owner: Owner, primary: Primary) -> None:
         self._owner = owner
         self._link: Link | None = None
         self._run_id = ""
         self._silent_since = time.monotonic()
+        self._is_member = primary != ALONE
+        self.primary = primary
+        self._take_names()
         self.closed = asyncio.Event()
         self.beat: Beat | None = None
+        self.trusted_until = 0.0
+        """Until when what was read may be kept."""
         self.floor: bytes | None = None
         """The lowest epoch to be believed, as it stands in a snapshot; None = none."""
         self.is_complete = False
         """Whether a missing key means that there is no such account."""
 
     @classmethod
-    async def open(cls, node: Node, owner: Owner) -> Session:
+    async def open(cls, node: Node, owner: Owner, primary: Primary = ALONE) -> Session:
         """Connect, follow all accounts, read the marks. Raises OSError."""
-        session = cls(owner)
+        session = cls(owner, primary)
         link = await Link.connect(node, session._pushed, session._lost)
         session._link = link
         try:
@@ -77,14 +91,29 @@ class Session:
         for script in merge.SCRIPTS:
             await link.call("SCRIPT", "LOAD", script)
         await link.call("CLIENT", "TRACKING", "ON", "BCAST", "PREFIX", ACCOUNT)
-        self._marked(await link.ask(_ASK_MARKS), 0.0)
+        if self._is_member:  # a paused node may have lost its slots: a beat must come first
+            self._ask_marks()
+            return
+        self._marked(await link.ask(self._ask), 0.0)
         self._look_back()
+
+    def _take_names(self) -> None:
+        names = Names.on(self.primary)
+        self._ask = packed("MGET", names.beat, names.complete)
 
     @property
     def link(self) -> Link:
         """The connection."""
         assert self._link is not None
         return self._link
+
+    def own(self, primary: Primary) -> None:
+        """The node owns other slots than before."""
+        if primary.ranges != self.primary.ranges:
+            self.primary = primary
+            self._take_names()
+            self.is_complete = False
+            self._ask_marks()
 
     def _look_back(self) -> None:
         """The sync may have been silent long before this session."""
@@ -96,13 +125,38 @@ class Session:
         heard = self.beat.silence_ms / 1000 if self.beat else 0.0
         return time.monotonic() - self._silent_since + heard
 
+    def lag_seconds(self) -> float | None:
+        """How far answers may be behind charges; None = the sync has never been seen."""
+        if self.beat is None:
+            return None
+        silence = self.silence_seconds()
+        return max(self.beat.lag_ms / 1000, silence if silence > _SILENCE_SHOWN_SECONDS else 0.0)
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether PostgreSQL should be asked first."""
+        if self._is_member and time.monotonic() - self._silent_since > _MEMBER_SILENCE_MAX_SECONDS:
+            return True
+        return self.silence_seconds() > _SILENCE_MAX_SECONDS
+
     def read(self, numbers: Sequence[str], answer: Callable[[Reply], None]) -> None:
-        """Ask for snapshots; the reply is a list of bytes or None, or an exception as a value."""
-        parts = [b"*%d\r\n$4\r\nMGET\r\n" % (len(numbers) + 1)]
-        for number in numbers:
-            key = b"a:" + number.encode()
-            parts.append(b"$%d\r\n%b\r\n" % (len(key), key))
-        self.link.send(b"".join(parts), answer)
+        """Ask for snapshots.
+
+        The reply is a list of bytes or None, in a cluster with errors among them, or an error.
+        """
+        keys = [b"a:" + number.encode() for number in numbers]
+        if self._is_member:
+            commands = [b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(key), key) for key in keys]
+            self.link.send_many(b"".join(commands), len(commands), answer)
+            return
+        parts = [b"$%d\r\n%b\r\n" % (len(key), key) for key in keys]
+        self.link.send(b"*%d\r\n$4\r\nMGET\r\n" % (len(keys) + 1) + b"".join(parts), answer)
+
+    def read_stray(self, number: str, asking: bool, answer: Callable[[Reply], None]) -> None:
+        """Ask for one snapshot that another node has sent us here for."""
+        if asking:
+            self.link.send(_ASKING, lambda _: None)
+        self.link.send(packed("GET", ACCOUNT + number.encode()), answer)
 
     def _pushed(self, message: Sequence[Reply]) -> None:
         if message[0] != b"invalidate":
@@ -117,7 +171,7 @@ class Session:
         evict = self._owner.evict
         asks = False
         for key in keys:
-            if key.startswith(_CONTROL):
+            if key.startswith(OUR_ACCOUNTS):
                 asks = True
             else:
                 evict(key[2:].decode("utf-8", "replace"))
@@ -126,31 +180,43 @@ class Session:
 
     def _ask_marks(self) -> None:
         now = time.monotonic()
-        self.link.send(_ASK_MARKS, lambda reply: self._marked(reply, now))
+        self.link.send(self._ask, lambda reply: self._marked(reply, now))
 
     def _marked(self, reply: Reply, pushed_at: float) -> None:
         if not isinstance(reply, list):
+            self._owner.disputed()
             return
-        beat, complete = _beat(reply[0]), _complete(reply[1])
-        is_ours = beat is not None and beat.run_id == self._run_id
-        floor = beat.epoch.to_bytes(4, "big") if beat is not None and is_ours else None
+        before, self.beat = self.beat, _beat(reply[0])
+        complete = _complete(reply[1])
+        beat = self.beat if self.beat is not None and self.beat.run_id == self._run_id else None
+        is_live = beat is not None and bool(pushed_at) and beat != before
+        if self._is_member and before is None:
+            is_live = False  # it may have stood there for long
+        if is_live:
+            self._silent_since = pushed_at
+        floor = beat.epoch.to_bytes(4, "big") if beat is not None else None
+        if self._is_member and self.floor is None and not is_live:
+            floor = None
         if floor != self.floor:
             self._owner.forget()
         self.floor = floor
         self.is_complete = (
             beat is not None
-            and is_ours
             and complete is not None
             and (complete.epoch, complete.run_id) == (beat.epoch, beat.run_id)
+            and complete.covers(self.primary)
         )
-        if beat is not None and is_ours and pushed_at and beat != self.beat:
-            self._silent_since = pushed_at
-            self._owner.beaten(beat, pushed_at + BEAT_WITHIN_SECONDS)
-        self.beat = beat
+        if beat is not None and is_live:
+            if beat.slots == self.primary.digest:
+                self.trusted_until = pushed_at + BEAT_WITHIN_SECONDS
+                self._owner.beaten(beat, self.trusted_until)
+            else:
+                self._owner.disputed()
 
     def _lost(self) -> None:
         self.floor = None
         self.is_complete = False
+        self.trusted_until = 0.0
         self.closed.set()
         if self._link is not None:
             self._owner.lost()

@@ -339,7 +339,7 @@ async def test_a_redis_that_hangs_from_the_start_keeps_nobody_waiting(
 async def test_a_sync_silent_for_long_sends_checks_to_postgresql_first(
     own_world: World, own_postgres: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("server.lookup.accounts._SILENCE_MAX_SECONDS", 1.0)
+    monkeypatch.setattr("server.lookup.session._SILENCE_MAX_SECONDS", 1.0)
     async with own_world.near_caches() as (cache,):
         async with own_world.syncing():
             await trusted(cache)

@@ -31,8 +31,14 @@ class Settings(BaseSettings):
     request_timeout_seconds: int = Field(60, ge=1, description="a whole request within")
     idle_timeout_seconds: int = Field(30, ge=1, description="a kept-alive connection waits")
     drain_timeout_seconds: int = Field(8, ge=1, description="a stopping worker finishes within")
-    near_cache_entries_max: int = Field(1_000_000, ge=1, description="accounts held in memory")
+    near_cache_entries_max: int = Field(
+        1_000_000, ge=0, description="accounts held in memory; 0 = Redis is asked every time"
+    )
+    fast_lane: bool = Field(True, description="answer plain checks before aiohttp parses them")
     database_connections_max: int = Field(8, ge=2, description="connections of one worker")
+    janitor_pause_seconds: float = Field(
+        5, gt=0, le=3600, description="the janitor rests between two rounds"
+    )
     zone: str = Field("Europe/Moscow", description="zone in which the office shows times")
     second_person_above_kopecks: int = Field(
         15_000_000, ge=0, description="decisions on larger sums need a second person"

@@ -1,4 +1,4 @@
-"""Which processes a server consists of: workers on one inherited socket, and the sync."""
+"""Which processes a server consists of: workers on one inherited socket, sync and janitor."""
 
 from __future__ import annotations
 
@@ -26,7 +26,10 @@ def supervise(settings: Settings, on_ready: Callable[[int], None], data: Path | 
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
     listener = listen(settings.host, settings.port)
     ring = Ring.create(settings.workers)
-    bodies: dict[str, Body] = {"sync": partial(_sync, settings)}
+    bodies: dict[str, Body] = {
+        "sync": partial(_sync, settings),
+        "janitor": partial(_janitor, settings),
+    }
     for index in range(settings.workers):
         bodies[f"worker-{index}"] = partial(_worker, settings, listener, ring, index)
     try:
@@ -66,3 +69,19 @@ def _sync(settings: Settings, ready: Ready) -> None:
 
     configure()
     uvloop.run(run_sync(settings.dsn, settings.redis_url, ready))
+
+
+def _janitor(settings: Settings, ready: Ready) -> None:
+    import asyncio
+
+    from server.storage.connection import open_pool
+    from server.storage.janitor import Janitor
+    from server.storage.janitor_steps import steps
+
+    async def run() -> None:
+        async with open_pool(settings.dsn, 1) as pool:
+            ready()
+            await Janitor(settings.dsn, steps(pool), settings.janitor_pause_seconds).run()
+
+    configure()
+    asyncio.run(run())

@@ -48,7 +48,7 @@ class Supervisor:
         *,
         on_ready: Callable[[], None],
         drain_timeout_seconds: float,
-        stop_order: tuple[str, ...] = ("worker", "sync"),
+        stop_order: tuple[str, ...] = ("worker", "janitor", "sync"),
     ) -> None:
         self._bodies = dict(bodies)
         self._on_ready = on_ready

@@ -21,7 +21,13 @@ FORBIDDEN_FILES = frozenset({"utils", "util", "helpers", "helper", "common"})
 FORBIDDEN_SUFFIXES = ("Manager", "Service", "Helper", "Helpers", "Util", "Utils", "Base", "Impl")
 
 CATCH_ALL = frozenset(
-    {"server/transport/answer.py", "server/supervisor.py", "server/lookup/sync.py"}
+    {
+        "server/transport/answer.py",
+        "server/supervisor.py",
+        "server/lookup/sync.py",
+        "server/storage/janitor.py",
+        "server/storage/posting.py",
+    }
 )
 """Where `except Exception` may stand: the pipeline, and who looks after tasks and processes."""
 

@@ -23,6 +23,7 @@ from server.reconciliation.mismatches import (
     NotAllowed,
     State,
     check,
+    kept_decision,
 )
 from server.reconciliation.resolution import Cases, Conflict, Ledger, NotPosted, SecondPersonNeeded
 from server.reconciliation.workbench import UNDONE, CaseFilter, CaseRow, Workbench
@@ -166,15 +167,7 @@ class CaseDoor:
         kept = case.proposal
         if kept is None or not waits_for_second(case):
             raise _not_allowed(_NOTHING_PROPOSED)
-        bucket = kept.get("bucket")
-        decision = Decision(
-            Action(str(kept["action"])),
-            str(kept["reason"]),
-            account=str(kept.get("account") or ""),
-            payment_id=int(str(kept.get("payment_id") or 0)),
-            bucket=Bucket(str(bucket)) if bucket else None,
-        )
-        return await self._decide(case, seen.version, decision, staff)
+        return await self._decide(case, seen.version, kept_decision(kept), staff)
 
     async def _reject(self, request: web.Request) -> web.StreamResponse:
         staff = await self._sessions.require(request, Right.READ)

@@ -178,6 +178,18 @@ class Decision:
         return all(mine[key] == kept.get(key) for key in mine if key != "reason")
 
 
+def kept_decision(kept: Mapping[str, object]) -> Decision:
+    """The decision that is kept with a case."""
+    bucket = kept.get("bucket")
+    return Decision(
+        Action(str(kept["action"])),
+        str(kept["reason"]),
+        account=str(kept.get("account") or ""),
+        payment_id=int(str(kept.get("payment_id") or 0)),
+        bucket=Bucket(str(bucket)) if bucket else None,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class CaseLine:
     """The line of a case as the file has it."""

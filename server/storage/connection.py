@@ -22,7 +22,7 @@ Connection: TypeAlias = (
 CALL_SECONDS = 10.0
 """Whoever waits longer for the ledger is told to try later."""
 
-_SESSION: Mapping[str, str] = {
+SESSION: Mapping[str, str] = {
     # An answer means that it is on disk, whatever the server's default is.
     "synchronous_commit": "on",
     # A server notices within half a minute that we are gone, and lets our locks go.
@@ -40,7 +40,7 @@ def open_pool(dsn: str, connections_max: int) -> asyncpg.Pool[asyncpg.Record]:
         min_size=0,
         max_size=connections_max,
         timeout=CALL_SECONDS,
-        server_settings=dict(_SESSION),
+        server_settings=dict(SESSION),
     )
 
 

@@ -2,10 +2,52 @@
 
 from __future__ import annotations
 
+from functools import partial
+
+import asyncpg
+
+from server.storage.claims import settle_claims
 from server.storage.connection import Connection
 from server.storage.janitor import Step
+from server.storage.mismatches import PostgresCases
 
-_PORTION = 1000
+_PORTION = 100
+
+
+def steps(pool: asyncpg.Pool[asyncpg.Record]) -> tuple[Step, ...]:
+    """In the order in which they are run when several are due; `pool` is for steps that share
+    code with requests."""
+    return (
+        Step("holds", 0, expire_holds),
+        Step("claims", 30, partial(settle_claims, PostgresCases(pool))),
+        Step("readings", 30, settle_readings),
+        Step("replay keys", 60, prune_replay_keys),
+        Step("partitions", 6 * 3600, maintain_partitions),
+    )
+
+
+async def expire_holds(connection: Connection) -> int:
+    """Held payments that nobody confirmed in time; each one by itself, whatever the others do."""
+    expired = 0
+    for row in await connection.fetch(_OVERDUE, _PORTION):
+        try:
+            outcome = await connection.fetchval(_EXPIRE, row["agent"], row["id"], row["day"])
+        except asyncpg.LockNotAvailableError:
+            continue
+        expired += outcome == "accepted"
+    return expired
+
+
+async def settle_readings(connection: Connection) -> int:
+    """Readings that came with a payment and did not reach the billed lane afterwards."""
+    settled: int = await connection.fetchval("select ledger.settle_readings($1)", _PORTION)
+    return settled
+
+
+async def prune_replay_keys(connection: Connection) -> int:
+    """Claims of signed messages that are no longer valid anyhow."""
+    pruned: int = await connection.fetchval(_PRUNE, 10 * _PORTION)
+    return pruned
 
 
 async def maintain_partitions(connection: Connection) -> int:
@@ -16,15 +58,15 @@ async def maintain_partitions(connection: Connection) -> int:
     return made
 
 
-async def prune_replay_keys(connection: Connection) -> int:
-    """Claims of signed messages that are no longer valid anyhow."""
-    pruned: int = await connection.fetchval(_PRUNE, _PORTION)
-    return pruned
-
-
-_PARTITIONS = """
-select count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid where c.relkind = 'r'
+_OVERDUE = """
+select p.agent, p.agent_payment_id as id, (now() at time zone a.zone)::date
+         + (a.cut_off <> '00:00' and (now() at time zone a.zone)::time >= a.cut_off)::integer as day
+  from ledger.open_hold o
+  join ledger.payment p on p.payment_id = o.payment_id and p.recorded_at = o.recorded_at
+  join ledger.agents a on a.name = p.agent
+ where o.valid_until <= now() order by o.valid_until limit $1
 """
+_EXPIRE = "select outcome from ledger.move_payment('expire', $1, $2, 0, $3, 'no', 'janitor', '')"
 _PRUNE = """
 with gone as (
   delete from ledger.replay_key where key in (
@@ -33,9 +75,6 @@ with gone as (
 )
 select count(*) from gone
 """
-
-STEPS = (
-    Step("partitions", 6 * 3600, maintain_partitions),
-    Step("replay keys", 60, prune_replay_keys),
-)
-"""In the order in which they are run when several are due."""
+_PARTITIONS = """
+select count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid where c.relkind = 'r'
+"""

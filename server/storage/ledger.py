@@ -15,7 +15,7 @@ from server.storage.agents import Sealer, change_secret
 from server.storage.connection import Connection, lent
 from server.storage.lost import lost_is_unknown
 from server.storage.posting import GroupCommit
-from server.storage.records import POSTED_COLUMNS, payment, posted
+from server.storage.records import POSTED_COLUMNS, RECORDED, RECORDED_BY_ID, payment, posted
 
 
 class PostgresLedger:
@@ -64,14 +64,14 @@ class PostgresLedger:
     async def recorded(self, agent: str, agent_payment_id: str) -> Posted | None:
         """What stands under this key."""
         async with lent(self._pool) as connection:
-            row = await connection.fetchrow(_RECORDED, agent, agent_payment_id)
+            row = await connection.fetchrow(RECORDED, agent, agent_payment_id)
         return posted(row) if row else None
 
     @lost_is_unknown
     async def recorded_by_id(self, agent: str, payment_id: int) -> Posted | None:
         """The agent's payment with our number."""
         async with lent(self._pool) as connection:
-            row = await connection.fetchrow(_RECORDED_BY_ID, agent, payment_id)
+            row = await connection.fetchrow(RECORDED_BY_ID, agent, payment_id)
         return posted(row) if row else None
 
     @lost_is_unknown
@@ -157,13 +157,6 @@ class PostgresLedger:
 
 
 _REMEMBER = f"select {POSTED_COLUMNS} from ledger.remember_refusal($1, $2, $3, $4)"
-_RECORDED = f"select {POSTED_COLUMNS} from ledger.recorded(array[$1::text], array[$2::text])"
-_RECORDED_BY_ID = f"""
-select {POSTED_COLUMNS}
-  from (select agent, agent_payment_id as id from ledger.payment
-         where agent = $1 and payment_id = $2) p,
-       ledger.recorded(array[p.agent], array[p.id])
-"""
 _MOVE = f"select {POSTED_COLUMNS} from ledger.move_payment($1, $2, $3, $4, $5, $6, $7, $8)"
 _PAYMENTS = """
 select p.payment_id, p.agent, p.agent_payment_id, p.account, p.amount_kopecks, p.paid_at,

@@ -85,7 +85,7 @@ class GroupCommit:
             self._spawn(self._one_by_one(batch))
         except LOST as error:
             _fail(batch, OutcomeUnknown(f"the store was lost: {error!r}"))
-        except asyncpg.PostgresError:
+        except Exception:  # whatever it is, it must not end the draining
             self._spawn(self._one_by_one(batch))
         else:
             for item, result in zip(batch, results, strict=True):
@@ -124,7 +124,7 @@ class GroupCommit:
                 continue
             except asyncpg.LockNotAvailableError:
                 break
-            except (*LOST, asyncpg.PostgresError) as error:
+            except Exception as error:
                 if isinstance(error, LOST) and not isinstance(error, asyncpg.DataError):
                     return _fail(batch, OutcomeUnknown(f"the store was lost: {error!r}"))
                 if len(batch) == 1:

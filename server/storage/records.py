@@ -21,6 +21,15 @@ POSTED_COLUMNS = (
     " refusal"
 )
 """What to select from a function that returns ledger.posted."""
+RECORDED = f"select {POSTED_COLUMNS} from ledger.recorded(array[$1::text], array[$2::text])"
+"""What stands under an agent's key ($1, $2)."""
+RECORDED_BY_ID = f"""
+select {POSTED_COLUMNS}
+  from (select agent as by, agent_payment_id as key from ledger.payment
+         where agent = $1 and payment_id = $2) p,
+       ledger.recorded(array[p.by], array[p.key])
+"""
+"""The same by our number ($2)."""
 
 
 def posted(row: asyncpg.Record) -> Posted:

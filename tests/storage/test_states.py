@@ -119,6 +119,21 @@ async def test_a_payment_tells_when_it_was_held_credited_and_undone(
     assert cancelled.payment.terminal == "T-7"
 
 
+async def test_a_payment_is_found_and_moved_by_either_number(ledger: PostgresLedger) -> None:
+    held = await ledger.post(HOLD)
+    assert held.payment is not None
+    number = held.payment.payment_id
+    assert await ledger.recorded_by_id("osmp", number) == await ledger.recorded("osmp", "1")
+    assert await ledger.recorded_by_id("sber", number) is None
+    assert await ledger.recorded_by_id("osmp", 5) is None
+    foreign = Move(Action.CONFIRM, "sber", DAY, payment_id=number)
+    assert (await ledger.move(foreign)).result is Result.NOT_FOUND
+    confirmed = await ledger.move(replace(foreign, agent="osmp"))
+    assert confirmed.result is Result.ACCEPTED
+    assert confirmed.payment is not None
+    assert confirmed.payment.payment_id == number
+
+
 async def test_holds_and_payments_share_a_batch(ledger: PostgresLedger, pool: Pool) -> None:
     orders = [
         replace(PAY, agent_payment_id=str(place), valid_seconds=60 if place % 2 else None)

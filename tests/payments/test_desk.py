@@ -43,8 +43,9 @@ class Room:
         closed = view("9000001", AccountState.CLOSED)
         suspended = view("9000003", AccountState.SUSPENDED)
         self.accounts = FakeAccounts(view(), closed, suspended)
-        self.ledger = FakeLedger(self.accounts)
-        self.desk = PaymentDesk(self.accounts, self.ledger, lambda: NOON)
+        self.now = NOON
+        self.ledger = FakeLedger(self.accounts, lambda: self.now)
+        self.desk = PaymentDesk(self.accounts, self.ledger, lambda: self.now)
 
     async def handle(self, command: Command, agent: Agent = AGENT) -> Outcome:
         return await self.desk.handle(agent, command)

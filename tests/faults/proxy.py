@@ -95,6 +95,8 @@ class Proxy:
         self.connections += 1
         try:
             await self._serve(reader, writer)
+        except asyncio.CancelledError:
+            pass  # `stop`; asyncio's streams would complain of it
         finally:
             self._near.discard(writer)
             self._tasks.discard(task)

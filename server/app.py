@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
+import aiohttp
 import asyncpg
 import structlog
 from aiohttp import web
@@ -42,8 +43,10 @@ from server.storage.workbench import PostgresWorkbench
 from server.supervisor import Ready
 from server.transport.answer import Answering
 from server.transport.http import ProtocolDoor, observe
+from server.transport.lane import Lane
 from server.transport.limits import PeerGuard, Rates
 from server.transport.operate import Operate
+from server.transport.wire import FastSite, is_tested
 
 _log = structlog.get_logger("app")
 KIOSK = "kiosk"
@@ -111,7 +114,7 @@ async def _work(
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
     async with AsyncExitStack() as stack:
-        application = await _application(settings, ring, index, stack)
+        application, lane = await _application(settings, ring, index, stack)
         runner = web.AppRunner(
             application,
             access_log=None,
@@ -122,14 +125,24 @@ async def _work(
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
-        await web.SockSite(runner, listener.dup()).start()
+        await _site(settings, runner, listener, lane).start()
         ready()
         await stopping.wait()
 
 
+def _site(
+    settings: Settings, runner: web.AppRunner, listener: socket.socket, lane: Lane
+) -> web.SockSite:
+    if settings.fast_lane and is_tested():
+        return FastSite(runner, listener.dup(), lane)
+    if settings.fast_lane:
+        _log.warning("no fast lane", reason=f"not tested with aiohttp {aiohttp.__version__}")
+    return web.SockSite(runner, listener.dup())
+
+
 async def _application(
     settings: Settings, ring: Ring, index: int, stack: AsyncExitStack
-) -> web.Application:
+) -> tuple[web.Application, Lane]:
     pool = await asyncpg.create_pool(
         settings.dsn, min_size=2, max_size=settings.database_connections_max, timeout=10
     )
@@ -154,7 +167,10 @@ async def _application(
     ledger = PostgresLedger(pool, {s.code: s.id for s in services.values()}, sealer)
     stack.push_async_callback(ledger.finish)
     desk = PaymentDesk(near_cache, ledger, _now)
-    answering = Answering(desk, Rates(time.monotonic), near_cache.claim, observe)
+    rates = Rates(time.monotonic)
+    answering = Answering(desk, rates, near_cache.claim, observe)
+    lane = _lane(settings, book, near_cache, answering, rates)
+    stack.push_async_callback(lane.stop)
     passwords = Passwords()
     stack.callback(passwords.close)
     door = ProtocolDoor(book.current, load(), answering, settings.request_timeout_seconds)
@@ -164,7 +180,7 @@ async def _application(
     application.add_routes(
         [
             *door.routes(),
-            *Operate(partial(answers, pool), near_cache).routes(),
+            *Operate(partial(answers, pool), near_cache, lane.flush).routes(),
             *kiosk_routes(desk, lambda: book.current()[KIOSK], PeerGuard(time.monotonic)),
             *office_routes(
                 PostgresWorkbench(pool),
@@ -181,7 +197,23 @@ async def _application(
             *page_routes(),
         ]
     )
-    return application
+    return application, lane
+
+
+def _lane(
+    settings: Settings, book: AgentBook, near_cache: NearCache, answering: Answering, rates: Rates
+) -> Lane:
+    lane = Lane(
+        book.current,
+        load(),
+        near_cache,
+        answering,
+        rates,
+        head_bytes_max=settings.header_bytes_max,
+        body_bytes_max=settings.body_bytes_max,
+    )
+    lane.start()
+    return lane
 
 
 def _now() -> dt.datetime:

@@ -40,12 +40,14 @@ class Answering:
         self._claim = claim
         self._observe = observe
 
-    async def answer(self, codec: Codec, request: Request) -> Response:
-        """Never raises."""
+    async def answer(
+        self, codec: Codec, request: Request, *, is_admitted: bool = False
+    ) -> Response:
+        """Never raises. `is_admitted`: the agent's rates have been asked already."""
         secrets = next(iter(request.agent.secrets), _NO_SECRETS)
         try:
             secrets, verified = _verify(codec, request)
-            outcome = await self._outcome(codec, request, verified)
+            outcome = await self._outcome(codec, request, verified, is_admitted)
         except Refused as refused:
             _log.info("refused", agent=request.agent.name, refusal=refused.refusal.value,
                       detail=refused.detail)  # fmt: skip
@@ -55,12 +57,15 @@ class Answering:
             outcome = RefusedOutcome(Refusal.TRY_LATER)
         return self._response(codec, request, outcome, secrets)
 
-    async def _outcome(self, codec: Codec, request: Request, verified: Verified) -> Outcome:
+    async def _outcome(
+        self, codec: Codec, request: Request, verified: Verified, is_admitted: bool
+    ) -> Outcome:
         if verified.replay_key and verified.expires is not None:
             key = f"{request.agent.name}:{verified.replay_key}"
             if not await self._claim(key, verified.expires):
                 raise Refused(Refusal.NOT_AUTHENTIC, "replayed")
-        self._rates.admit(request.agent)
+        if not is_admitted:
+            self._rates.admit(request.agent)
         return await self._desk.handle(request.agent, codec.decode(request))
 
     def _response(

@@ -48,11 +48,13 @@ class ProtocolDoor:
         codecs: Mapping[str, Codec],
         answering: Answering,
         request_timeout_seconds: float,
+        clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
     ) -> None:
         self._agents = agents
         self._codecs = codecs
         self._answering = answering
         self._request_timeout_seconds = request_timeout_seconds
+        self._clock = clock
 
     def routes(self) -> list[web.RouteDef]:
         """GET and POST of /pay/<agent>."""
@@ -80,10 +82,23 @@ class ProtocolDoor:
         except TimeoutError:
             return web.Response(status=408)
         response = await self._answering.answer(
-            codec, _received(request, agent, raw_path, query, body_bytes)
+            codec, self._received(request, agent, raw_path, query, body_bytes)
         )
         metrics.SECONDS.labels(agent.name).observe(time.perf_counter() - started)
         return _rendered(response)
+
+    def _received(
+        self, request: web.Request, agent: Agent, path: str, query: str, body: bytes
+    ) -> Request:
+        return Request(
+            method=request.method,
+            path=path,
+            query=query,
+            headers={name.lower(): value for name, value in request.headers.items()},
+            body=body,
+            agent=agent,
+            received_at=self._clock(),
+        )
 
 
 def is_allowed(agent: Agent, peer: str | None) -> bool:
@@ -93,18 +108,6 @@ def is_allowed(agent: Agent, peer: str | None) -> bool:
     address = ip_address(peer)
     mapped = getattr(address, "ipv4_mapped", None)
     return any((mapped or address) in network for network in agent.allow_list)
-
-
-def _received(request: web.Request, agent: Agent, path: str, query: str, body: bytes) -> Request:
-    return Request(
-        method=request.method,
-        path=path,
-        query=query,
-        headers={name.lower(): value for name, value in request.headers.items()},
-        body=body,
-        agent=agent,
-        received_at=dt.datetime.now(dt.UTC),
-    )
 
 
 def _rendered(response: Response) -> web.Response:

@@ -2,16 +2,36 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from prometheus_client import Counter, Gauge, Histogram
+
+CHECK = "check"
+OK = "ok"
+
+
+class BulkHistogram(Histogram):
+    """A histogram that also takes many observations at once, already sorted into its buckets."""
+
+    def add(self, counts: list[int], total: float) -> None:
+        """`counts`: one for each bucket and one for what is above all; `total`: the sum."""
+        self._sum.inc(total)
+        for bucket, count in zip(self._buckets, counts, strict=True):
+            if count:
+                bucket.inc(count)
+
+
+BOUNDS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5)
+FIRST_BOUND = BOUNDS[0]
 
 REQUESTS = Counter(
     "kvitok_requests_total", "Protocol requests by outcome", ["agent", "operation", "outcome"]
 )
-SECONDS = Histogram(
+SECONDS = BulkHistogram(
     "kvitok_request_seconds",
     "Time from a request's last byte to its answer's first",
     ["agent"],
-    buckets=(0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5),
+    buckets=BOUNDS,
 )
 CONFLICTS = Counter(
     "kvitok_payment_conflicts_total", "Payment ids reused for another account or sum", ["agent"]
@@ -24,3 +44,54 @@ SYNC_LAG = Gauge(
 NEAR_CACHE = Gauge(
     "kvitok_near_cache", "Near cache counters of a worker", ["what"], multiprocess_mode="livesum"
 )
+FAST_ANSWERS = Counter(
+    "kvitok_fast_answers_total",
+    "Checks answered on the fast lane, by where the account came from",
+    ["agent", "source"],
+)
+
+
+class Tally:
+    """What the fast lane has answered for an agent since it was last added to the metrics."""
+
+    __slots__ = ("_agent", "counts", "fetched", "from_memory", "seconds")
+
+    def __init__(self, agent: str) -> None:
+        self._agent = agent
+        self.from_memory = 0
+        self.fetched = 0
+        self.seconds = 0.0
+        self.counts = [0] * (len(BOUNDS) + 1)
+        """Of what took longer than the first bound; the rest is what is missing."""
+
+    def note_from_memory(self, count: int, seconds: float) -> None:
+        """So many answers from memory; each took that long."""
+        self.from_memory += count
+        self.seconds += seconds * count
+        if seconds > FIRST_BOUND:
+            self.note_slow(seconds, count)
+
+    def note_slow(self, seconds: float, count: int) -> None:
+        """So many answers took longer than the first bound."""
+        self.counts[bisect_left(BOUNDS, seconds)] += count
+
+    def note_fetched(self, seconds: float) -> None:
+        """An answer for which the store was asked."""
+        self.fetched += 1
+        self.seconds += seconds
+        if seconds > FIRST_BOUND:
+            self.counts[bisect_left(BOUNDS, seconds)] += 1
+
+    def flush(self) -> None:
+        """Add everything to the metrics and begin anew."""
+        answered = self.from_memory + self.fetched
+        if not answered:
+            return
+        self.counts[0] = answered - sum(self.counts[1:])
+        REQUESTS.labels(self._agent, CHECK, OK).inc(answered)
+        SECONDS.labels(self._agent).add(self.counts, self.seconds)
+        FAST_ANSWERS.labels(self._agent, "memory").inc(self.from_memory)
+        FAST_ANSWERS.labels(self._agent, "redis").inc(self.fetched)
+        self.from_memory = self.fetched = 0
+        self.seconds = 0.0
+        self.counts = [0] * (len(BOUNDS) + 1)

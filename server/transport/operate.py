@@ -32,11 +32,20 @@ class Lookup(Protocol):
 
 
 class Operate:
-    """Health of this process and the numbers of all workers."""
+    """Health of this process and the numbers of all workers.
 
-    def __init__(self, postgres_answers: Callable[[], Awaitable[bool]], lookup: Lookup) -> None:
+    `flush` adds to the metrics what has been counted elsewhere.
+    """
+
+    def __init__(
+        self,
+        postgres_answers: Callable[[], Awaitable[bool]],
+        lookup: Lookup,
+        flush: Callable[[], None] = lambda: None,
+    ) -> None:
         self._postgres_answers = postgres_answers
         self._lookup = lookup
+        self._flush = flush
 
     def routes(self) -> list[web.RouteDef]:
         """The three addresses."""
@@ -70,6 +79,7 @@ class Operate:
             return False
 
     async def _metrics(self, request: web.Request) -> web.Response:
+        self._flush()
         lag = self._lookup.lag_seconds()
         if lag is not None:
             metrics.SYNC_LAG.set(lag)

@@ -1,0 +1,1 @@
+"""The protocols' door, with the fast lane and without."""

@@ -59,6 +59,10 @@ def _measured(options: argparse.Namespace) -> Run:
         sizes=_sizes(options.quick, plan, directory, cores) if "sizes" in parts else None,
         posting=_posting(plan, directory, cores) if "posting" in parts else None,
     )
+    for log in directory.glob(
+        "*.log"
+    ):  # an access log of millions of checks; wanted on failure only
+        log.unlink()
     record = json.dumps(dataclasses.asdict(run), ensure_ascii=False, indent=1)
     (directory / "latest.json").write_text(record, encoding="utf-8")
     return run

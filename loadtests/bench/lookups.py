@@ -25,6 +25,7 @@ from server.config import Settings
 
 FAST_LANE_OFF = {"KVITOK_FAST_LANE": "off"}
 PATH, SOAP_PATH = "/pay/osmp", "/pay/paynet"
+_FAST_METRIC, _EVERY_METRIC = "kvitok_fast_answers_total", "kvitok_requests_total"
 _DRAWS = 300_000
 _RATE_STEADY = 5_000.0
 _RATE_MAX = 25_000.0
@@ -53,6 +54,8 @@ class Lookups:
     """By rate."""
     hit_share: float
     """Of the hot rows' checks: answered from the worker's memory."""
+    fast_share: float
+    """Of the hot server's checks, SOAP and all heads: answered on the fast lane."""
     missing: dict[str, str]
     versions: dict[str, str]
     body_bytes: int
@@ -113,10 +116,12 @@ def run(plan: Plan, directory: Path, cores: Cores) -> Lookups:
         samples = bench.closed()
         after = hot.near_cache()
         hits, misses = (after[name] - before[name] for name in ("hits", "misses"))
+        fast, every = (sum(hot.metrics(name).values()) for name in (_FAST_METRIC, _EVERY_METRIC))
         return Lookups(
             samples=samples,
             latency=bench.open(samples),
             hit_share=hits / max(1, hits + misses),
+            fast_share=fast / max(1, every),
             missing=peers.missing,
             versions=peers.versions,
             body_bytes=len(body),

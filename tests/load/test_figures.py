@@ -140,6 +140,7 @@ def test_the_peers_answers_are_those_of_the_codec() -> None:
         (2.1, True, MISSED),
         (2.8, False, MISSED),
         (2.3, False, MUST_MET),
+        (2.2, False, MET),
         (2.1, False, MET),
         (None, True, LEFT_OUT),
     ],

@@ -112,7 +112,8 @@ def _lookup_parts(run: Run, lookups: Lookups) -> Iterator[str]:
         f" {run.accounts:,} accounts, uniform where Redis is asked every time and where the"
         f" number of accounts is compared. In the hot rows {lookups.hit_share:.1%} of the checks"
         f" were answered from the worker's memory, {lookups.fast_share:.1%} on the fast lane."
-        f" An answer has {lookups.body_bytes} bytes of body; Valkey takes {lookups.bytes_per_account:.0f} bytes for an account, all in; it was"
+        f" An answer has {lookups.body_bytes} bytes of body;"
+        f" Valkey takes {lookups.bytes_per_account:.0f} bytes for an account, all in; it was"
         f" complete {lookups.rebuild_seconds:.0f} s after its start."
     )
     yield f"![Server CPU per check](img/{COSTS_PICTURE})"

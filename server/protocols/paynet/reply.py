@@ -15,6 +15,7 @@ from server.messages import Payment, ReadingResult
 from server.protocols import Code, Operation
 from server.protocols.paynet.codes import NO_STATE, NO_TRANSACTION, OK, STATES, TABLE
 from server.protocols.paynet.settings import ACCOUNT_KEY, METER_PREFIX
+from server.protocols.readings import dial
 from server.protocols.xml import element, escape
 
 _NAMESPACE = "http://uws.provider.com/"
@@ -56,7 +57,7 @@ def _meter(meter: Meter, prefix: str) -> str:
     """Two parameters whose keys are no reading's key, lest an agent's echo become a reading."""
     if not prefix:
         return ""
-    last = "" if meter.last_reading is None else _thousandths(meter.last_reading)
+    last = "" if meter.last_reading is None else dial(meter.last_reading)
     return parameter(
         f"info_{prefix}{meter.meter}", f"{meter.service_name}, {meter.unit}"
     ) + parameter(f"last_{prefix}{meter.meter}", last)
@@ -132,10 +133,7 @@ def _transaction(number: int) -> str:
 
 def parameter(key: str, value: str) -> str:
     """A parameter of a result."""
-    inside = element("paramKey", key) + element("paramValue", value)
-    return f"<parameters>{inside}</parameters>"
-
-
-def _thousandths(value: int) -> str:
-    whole, rest = divmod(value, 1000)
-    return f"{whole}.{rest:03d}"
+    return (
+        f"<parameters><paramKey>{escape(key)}</paramKey>"
+        f"<paramValue>{escape(value)}</paramValue></parameters>"
+    )

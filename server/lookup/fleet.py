@@ -68,7 +68,7 @@ class Fleet:
         for task in self._joining.values():
             task.cancel()
         for mirror in self.mirrors.values():
-            await mirror.aclose()
+            mirror.abort()
 
     @property
     def alone(self) -> Mirror | None:
@@ -234,7 +234,7 @@ class Fleet:
             return
         wanted = self._topology.get(primary.address)
         if wanted is None:
-            await mirror.aclose()
+            mirror.abort()
             return
         mirror.own(wanted)
         mirror.doubted()

@@ -118,15 +118,11 @@ class Mirror:
             _log.error("redis may evict; misses will be asked of PostgreSQL", policy=policy)
         return mirror
 
-    async def aclose(self) -> None:
+    def abort(self) -> None:
         """Drop the connection."""
         self._link.abort()
         for future in self._in_flight:
             future.add_done_callback(_forget)
-
-    def abort(self) -> None:
-        """Give up on the connection."""
-        self._link.abort()
 
     @property
     def is_open(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Sequence
 
 import structlog
@@ -37,15 +38,26 @@ async def _merge(sessions: Sessions, values: dict[bytes, bytes]) -> set[str]:
         async with asyncio.timeout(_DEADLINE_SECONDS):
             behind = await following(sessions, keys[0], merge.merge(values))
     except (TimeoutError, LinkLostError) as error:
-        _log.warning("write-through failed", error=repr(error))
+        _complain("write-through failed", error)
     except RedisRefusedError as error:
-        _log.warning("write-through refused", error=str(error))
+        _complain("write-through refused", error)
         holder = sessions.holder(keys[0])
         if holder is not None and "NOSCRIPT" in str(error):
             _load_scripts(holder.link)
     else:
         keys = [keys[place - 1] for place in behind]
     return {key[len(ACCOUNT) :].decode() for key in keys}
+
+
+_complaints: dict[str, float] = {}
+
+
+def _complain(what: str, error: OSError) -> None:
+    """At most once a second: while a node is away it may be every payment."""
+    now = time.monotonic()
+    if now > _complaints.get(what, 0.0) + 1:
+        _complaints[what] = now
+        _log.warning(what, error=repr(error))
 
 
 def _load_scripts(link: Link) -> None:

@@ -12,7 +12,10 @@ from tests.faults.history import Charge, Closing, now
 from tests.faults.payers import Day
 from tests.faults.town import CLOSABLE, ORDINARY
 
-LOST = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
+LOST = (
+    *(OSError, TimeoutError),
+    *(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError),
+)
 _STATEMENT_SECONDS = 2.0
 _NAME = "billing of the faults"
 _KOPECKS = 10_000

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import redis
 
@@ -62,7 +62,15 @@ class Director:
         for host in stage.hosts:
             processes.send(host.pids(), signal.SIGCONT)
             host.await_start()
+        self.outages = [self._whole(outage) for outage in self.outages]
         return time.monotonic()
+
+    def _whole(self, outage: Outage) -> Outage:
+        """A server that was told to start is away until it answers."""
+        if outage.component is not Component.SERVER:
+            return outage
+        again = [at for host in self._stage.hosts for at in host.ready_at if at > outage.began]
+        return replace(outage, ended=max(outage.ended, min(again, default=outage.ended)))
 
     def _begin(self, fault: Fault) -> None:
         if fault.line is not Line.NONE:

@@ -53,6 +53,8 @@ class Host:
         }
         self.process: subprocess.Popen[str] | None = None
         self._starting: threading.Thread | None = None
+        self.ready_at: list[float] = []
+        """When it began to answer, each time (monotonic seconds)."""
 
     @property
     def proxies(self) -> tuple[Proxy, Proxy, Proxy]:
@@ -104,6 +106,7 @@ class Host:
             )
         assert self.process.stdout is not None
         if self.process.stdout.readline().startswith(_READY):
+            self.ready_at.append(time.monotonic())
             return True
         self.process.wait()
         return False

@@ -205,5 +205,8 @@ async def _look_again(day: Day) -> None:
             for account in ORDINARY:
                 look = Look(OSMP.agent, account, Try(host, now()))
                 await ask(OSMP, line, OSMP.check(account), look.asked)
+                if look.asked.answer is None:  # a worker that is renewed hangs up between requests
+                    look.asked = Try(host, now())
+                    await ask(OSMP, line, OSMP.check(account), look.asked)
                 day.history.last_looks.append(look)
             line.close()

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from server.payments.allocation import Left, Line
-from server.storage.allocation import Account
+from server.storage.allocation import BY_KEY, Account
 from server.storage.connection import Connection
 
 OwedKey = tuple[int, dt.date]
@@ -54,7 +54,7 @@ class Outcome:
 
     @property
     def left_changed(self) -> list[tuple[str, int, int, dt.datetime, int]]:
-        """account, payment, service, credited at, kopecks; 0 = nothing is left."""
+        """account, payment, service, credited at, kopecks; 0 = nothing is left of it."""
         before = {(each.payment_id, each.service): each for each in self.left_before}
         after = {(each.payment_id, each.service): each for each in self.account.book.left}
         number = self.account.number
@@ -70,6 +70,7 @@ class Outcome:
 async def record(connection: Connection, outcomes: Sequence[Outcome]) -> set[str]:
     """The numbers of the accounts that were written."""
     async with connection.transaction():
+        await connection.execute(BY_KEY)
         locked = await connection.fetch(
             _LOCK,
             [each.account.number for each in outcomes],
@@ -114,14 +115,21 @@ async def _write(connection: Connection, kept: Sequence[Outcome]) -> None:
         [each.account.last_payment for each in kept],
         [each.account.last_charge for each in kept],
     )
-    if owed := [row for each in kept for row in each.owed_changed]:
-        await connection.execute(_OWED, *map(list, zip(*owed, strict=True)))
-    if left := [row for each in kept for row in each.left_changed]:
-        await connection.execute(_LEFT, *map(list, zip(*left, strict=True)))
+    owed = [row for each in kept for row in each.owed_changed]
+    await _execute(connection, _OWED, [row for row in owed if row[-1]])
+    await _execute(connection, _NOT_OWED, [row[:3] for row in owed if not row[-1]])
+    left = [row for each in kept for row in each.left_changed]
+    await _execute(connection, _LEFT, [row for row in left if row[-1]])
+    await _execute(connection, _NOTHING_LEFT, [row[:3] for row in left if not row[-1]])
     if due := [number for each in kept for number in each.account.due]:
         await connection.execute(
             "delete from ledger.allocation_due where id = any($1::bigint[])", due
         )
+
+
+async def _execute(connection: Connection, query: str, rows: Sequence[tuple[object, ...]]) -> None:
+    if rows:
+        await connection.execute(query, *map(list, zip(*rows, strict=True)))
 
 
 def _array(values: Iterable[int]) -> str:
@@ -130,10 +138,10 @@ def _array(values: Iterable[int]) -> str:
 
 
 _LOCK = """
-select l.account from ledger.account_paid l
-  join unnest($1::text[], $2::bigint[]) as u(account, version)
-    on u.account = l.account and u.version = l.version
- order by l.account for no key update of l skip locked
+select account from ledger.account_paid
+ where account = any($1::text[])
+   and (account, version) in (select * from unnest($1::text[], $2::bigint[]))
+ order by account for no key update skip locked
 """
 _LINES = """
 insert into ledger.allocation (account, payment_id, service, period, amount_kopecks, rule)
@@ -160,27 +168,26 @@ on conflict (account) do update
        payment_id = excluded.payment_id, charge_id = excluded.charge_id, at = excluded.at
 """
 _OWED = """
-with u as materialized (
-  select * from unnest($1::text[], $2::smallint[], $3::date[], $4::bigint[])
-    as u(account, service, period, kopecks)
-), gone as (
-  delete from ledger.owed o using u
-   where u.kopecks = 0 and o.account = u.account and o.service = u.service and o.period = u.period
-)
 insert into ledger.owed (account, service, period, kopecks)
-select account, service, period, kopecks from u where kopecks <> 0
+select * from unnest($1::text[], $2::smallint[], $3::date[], $4::bigint[])
 on conflict (account, service, period) do update set kopecks = excluded.kopecks
 """
+# The order of the join is fixed: the other one would be cheap only while the table is small.
+_NOT_OWED = """
+delete from ledger.owed where ctid = any(array(
+  select o.ctid from unnest($1::text[], $2::smallint[], $3::date[]) as u(account, service, period)
+   cross join lateral (select ctid from ledger.owed o where o.account = u.account
+      and o.service = u.service and o.period = u.period offset 0) o))
+"""
 _LEFT = """
-with u as materialized (
-  select * from unnest($1::text[], $2::bigint[], $3::smallint[], $4::timestamptz[], $5::bigint[])
-    as u(account, payment_id, service, credited_at, kopecks)
-), gone as (
-  delete from ledger.payment_left o using u
-   where u.kopecks = 0 and o.account = u.account and o.payment_id = u.payment_id
-     and o.service = u.service
-)
 insert into ledger.payment_left (account, payment_id, service, credited_at, kopecks)
-select account, payment_id, service, credited_at, kopecks from u where kopecks <> 0
+select * from unnest($1::text[], $2::bigint[], $3::smallint[], $4::timestamptz[], $5::bigint[])
 on conflict (account, payment_id, service) do update set kopecks = excluded.kopecks
+"""
+_NOTHING_LEFT = """
+delete from ledger.payment_left where ctid = any(array(
+  select l.ctid from unnest($1::text[], $2::bigint[], $3::smallint[])
+      as u(account, payment_id, service)
+   cross join lateral (select ctid from ledger.payment_left l where l.account = u.account
+      and l.payment_id = u.payment_id and l.service = u.service offset 0) l))
 """

@@ -14,7 +14,8 @@ import asyncpg
 import structlog
 
 from server.payments.allocation import allocate
-from server.storage.allocation import Account, BookOfRules, read_accounts, read_rules
+from server.storage.allocation import Account, BookOfRules, read_rules
+from server.storage.allocation_events import read_accounts
 from server.storage.allocation_record import Outcome, record
 from server.storage.connection import Connection
 from server.storage.payment_tail import PaymentTail
@@ -56,7 +57,7 @@ class Allocator:
             if not self._waiting:
                 await self._tail.save(connection)
             more = await self._sweep(connection)
-        return full or more or bool(self._waiting)
+        return full or more or self._tail.behind or bool(self._waiting)
 
     async def _due(self, connection: Connection) -> tuple[list[str], bool]:
         """Accounts that are announced; whether there may be more of them."""
@@ -91,17 +92,13 @@ class Allocator:
         self, connection: Connection, numbers: Sequence[str], rules: BookOfRules
     ) -> list[Outcome]:
         """What is to be written; an account that does not add up is read thoroughly, once."""
-        found = [
-            _outcome(account, rules)
-            for account in await read_accounts(connection, numbers)
-            if account.events or account.due or not account.unchanged
-        ]
+        found = [_outcome(each, rules) for each in await read_accounts(connection, numbers)]
         doubtful = [each.account.number for each in found if not each.account.adds_up()]
         if not doubtful:
             return found
         again = [
-            _outcome(account, rules)
-            for account in await read_accounts(connection, doubtful, thorough=True)
+            _outcome(each, rules)
+            for each in await read_accounts(connection, doubtful, thorough=True)
         ]
         for each in again:
             if not each.account.adds_up():

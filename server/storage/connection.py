@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TypeAlias
 
 import asyncpg
@@ -57,8 +57,14 @@ async def lent(
             async with asyncio.timeout(seconds):
                 yield connection
         except TimeoutError:
-            connection.terminate()
+            throw_away(connection)
             raise
+
+
+def throw_away(connection: Connection) -> None:
+    """End a session that is no longer trusted, without waiting for it; it may be gone already."""
+    with suppress(asyncpg.InterfaceError):
+        connection.terminate()
 
 
 async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:

@@ -1,44 +1,95 @@
 """Group commit: orders that arrive together become one call of ledger.post_payments.
 
-While one batch is in flight the next one gathers; there is no timer. Every order gets its own
-outcome. An order on an account that somebody else has locked goes aside, where it holds up nobody;
-a batch that fails as a whole is posted again one by one, so a poisoned order fails alone.
+While one batch is in flight the next one gathers; there is no timer. As soon as a batch is back the
+next is sent, and its outcomes are handed out while PostgreSQL works on that. Every order gets its
+own outcome. An order on an account that somebody else has locked goes aside, where it holds up
+nobody; a batch that fails as a whole is posted again one by one, so a poisoned order fails alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
+from typing import NamedTuple, Protocol
 
 import asyncpg
 
 from server.payments.ports import Order, OutcomeUnknown, Posted, Result
-from server.storage.connection import lent
+from server.storage.connection import CALL_SECONDS, Connection, lent, throw_away
 from server.storage.lost import LOST, RETRIABLE
 from server.storage.records import POSTED_COLUMNS, details, outcomes
 
 _BATCH_MAX = 512
+_BATCH_USUAL_MIN = 64
+"""Below this a batch costs more per payment than its smallness saves in waiting."""
 _WAITING_MAX = 10_000
 _ASIDE_CALLS_MAX = 2
 """Calls in flight besides the batch; the pool has more connections than these."""
 _ATTEMPTS = 5
 _POST = (
-    f"select {POSTED_COLUMNS} from ledger.post_payments($1, $2::text[], $3::text[], $4::text[],"
-    " $5::bigint[], $6::timestamptz[], $7::date[], $8::text[], $9::jsonb[], $10::text[],"
-    " $11::integer[])"
+    f"select numbers, {POSTED_COLUMNS} from ledger.post_payments($1, $2::text[], $3::text[],"
+    " $4::text[], $5::bigint[], $6::timestamptz[], $7::date[], $8::text[], $9::jsonb[],"
+    " $10::text[], $11::integer[])"
 )
 
-Waiting = tuple[Order, "asyncio.Future[Posted]"]
+
+class Waiting(NamedTuple):
+    """An order with what of it can be prepared while PostgreSQL works for others."""
+
+    order: Order
+    fingerprint: str
+    details: str | None
+    outcome: asyncio.Future[Posted]
+
+
+async def post_batch(
+    session: Connection, batch: Sequence[Waiting], *, wait: bool
+) -> Sequence[asyncpg.Record]:
+    """One round trip and one transaction."""
+    orders = [item.order for item in batch]
+    prepared = [item.details for item in batch]
+    terminals = [order.terminal for order in orders]
+    held = [order.valid_seconds for order in orders]
+    return await session.fetch(
+        _POST,
+        wait,
+        [order.agent for order in orders],
+        [order.agent_payment_id for order in orders],
+        [order.account for order in orders],
+        [order.amount.kopecks for order in orders],
+        [order.paid_at for order in orders],
+        [order.business_day for order in orders],
+        [item.fingerprint for item in batch],
+        prepared if any(prepared) else None,
+        terminals if any(terminals) else None,
+        held if any(each is not None for each in held) else None,
+        timeout=CALL_SECONDS,
+    )
+
+
+class Call(Protocol):
+    """Carries a batch to the database; rows as `outcomes` reads them."""
+
+    async def __call__(
+        self, session: Connection, batch: Sequence[Waiting], *, wait: bool
+    ) -> Sequence[asyncpg.Record]: ...
 
 
 class GroupCommit:
     """Collects orders and posts them in batches through `pool`."""
 
-    def __init__(self, pool: asyncpg.Pool[asyncpg.Record], service_ids: dict[str, int]) -> None:
+    def __init__(
+        self,
+        pool: asyncpg.Pool[asyncpg.Record],
+        service_ids: dict[str, int],
+        call: Call = post_batch,
+    ) -> None:
         self._pool = pool
+        self._call = call
         self._service_ids = service_ids
         self._waiting: deque[Waiting] = deque()
+        self._unanswered = 0
         self._running = False
         self._aside: dict[str, list[Waiting]] = {}
         """By account; each has a task that waits for it."""
@@ -52,17 +103,20 @@ class GroupCommit:
         """
         if len(self._waiting) + sum(map(len, self._aside.values())) >= _WAITING_MAX:
             raise OutcomeUnknown("too many payments are waiting")
-        future: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
-        self._waiting.append((order, future))
+        outcome: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
+        prepared = details(order, self._service_ids)
+        self._waiting.append(Waiting(order, order.fingerprint, prepared, outcome))
+        self._unanswered += 1
         if not self._running:
             self._running = True
             self._spawn(self._drain())
-        return await future
+        return await outcome
 
     async def finish(self) -> None:
         """Wait for everything accepted so far."""
-        while self._tasks:
+        while self._unanswered or self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
+            await asyncio.sleep(0)  # what is handed out now may go aside
 
     def _spawn(self, coroutine: Coroutine[None, None, None]) -> None:
         task = asyncio.get_running_loop().create_task(coroutine)
@@ -71,31 +125,60 @@ class GroupCommit:
 
     async def _drain(self) -> None:
         while self._waiting:
-            count = min(len(self._waiting), _BATCH_MAX)
-            await self._flush([self._waiting.popleft() for _ in range(count)])
+            try:
+                await self._drain_through_a_session()
+            except LOST as error:
+                self._fail(self._take(len(self._waiting)), _unknown(error))
         # In the same tick that found the queue empty: an order that came during an await after
-        # this line would otherwise wait for nobody.
+        # this line would otherwise wait for nobody. Giving the session back is such an await.
         self._running = False
 
-    async def _flush(self, batch: list[Waiting]) -> None:
+    async def _drain_through_a_session(self) -> None:
+        """Raises LOST when there is none."""
+        async with self._pool.acquire(timeout=CALL_SECONDS) as session:
+            is_good = True
+            while self._waiting and is_good:
+                # Half of what is unanswered: the others' payers are being answered meanwhile.
+                usual = max(_BATCH_USUAL_MIN, -(-self._unanswered // 2))
+                is_good = await self._flush(session, self._take(min(usual, _BATCH_MAX)))
+
+    def _take(self, count: int) -> list[Waiting]:
+        return [self._waiting.popleft() for _ in range(min(count, len(self._waiting)))]
+
+    async def _flush(self, session: Connection, batch: list[Waiting]) -> bool:
+        """Whether the session may be used again."""
         try:
-            results = await self._call([order for order, _ in batch], wait=False)
+            rows = await self._call(session, batch, wait=False)
         except (*RETRIABLE, asyncpg.LockNotAvailableError, asyncpg.DataError):
             # A DataError is an order that cannot be sent; asyncpg counts it among those of LOST.
             self._spawn(self._one_by_one(batch))
         except LOST as error:
-            _fail(batch, OutcomeUnknown(f"the store was lost: {error!r}"))
+            self._fail(batch, _unknown(error))
+            throw_away(session)
+            return False
         except Exception:  # whatever it is, it must not end the draining
             self._spawn(self._one_by_one(batch))
+            throw_away(session)
+            return False
         else:
-            for item, result in zip(batch, results, strict=True):
-                if result.result is Result.BUSY:
-                    self._put_aside(item)
-                else:
-                    _deliver(item, result)
+            # Soon, not now: first the next batch is sent, by the same turn of the loop.
+            asyncio.get_running_loop().call_soon(self._hand_out, batch, rows)
+        return True
+
+    def _hand_out(self, batch: list[Waiting], rows: Sequence[asyncpg.Record]) -> None:
+        try:
+            results = outcomes([item.order for item in batch], rows)
+        except Exception:  # nobody may be left waiting
+            self._spawn(self._one_by_one(batch))
+            raise
+        for item, result in zip(batch, results, strict=True):
+            if result.result is Result.BUSY:
+                self._put_aside(item)
+            else:
+                self._deliver(item, result)
 
     def _put_aside(self, item: Waiting) -> None:
-        account = item[0].account
+        account = item.order.account
         if account in self._aside:
             self._aside[account].append(item)
         else:
@@ -119,52 +202,41 @@ class GroupCommit:
         """Wait for locks, try again what may be tried again, deliver every outcome."""
         for _ in range(_ATTEMPTS):
             try:
-                results = await self._call([order for order, _ in batch], wait=True)
+                async with lent(self._pool) as session:
+                    rows = await self._call(session, batch, wait=True)
+                results = outcomes([item.order for item in batch], rows)
             except RETRIABLE:
                 continue
             except asyncpg.LockNotAvailableError:
                 break
             except Exception as error:
-                if isinstance(error, LOST) and not isinstance(error, asyncpg.DataError):
-                    return _fail(batch, OutcomeUnknown(f"the store was lost: {error!r}"))
-                if len(batch) == 1:
-                    return _fail(batch, error)
-                self._spawn(self._one_by_one(batch))
-                return None
+                self._broken(batch, error)
+                return
             for item, result in zip(batch, results, strict=True):
-                _deliver(item, result)
-            return None
+                self._deliver(item, result)
+            return
         for item in batch:
-            _deliver(item, Posted(Result.BUSY))
-        return None
+            self._deliver(item, Posted(Result.BUSY))
 
-    async def _call(self, orders: list[Order], *, wait: bool) -> list[Posted]:
-        held = [order.valid_seconds for order in orders]
-        async with lent(self._pool) as connection:
-            rows = await connection.fetch(
-                _POST,
-                wait,
-                [order.agent for order in orders],
-                [order.agent_payment_id for order in orders],
-                [order.account for order in orders],
-                [order.amount.kopecks for order in orders],
-                [order.paid_at for order in orders],
-                [order.business_day for order in orders],
-                [order.fingerprint for order in orders],
-                [details(order, self._service_ids) for order in orders],
-                [order.terminal for order in orders],
-                held if any(each is not None for each in held) else None,
-            )
-        return outcomes(orders, rows)
+    def _broken(self, batch: list[Waiting], error: Exception) -> None:
+        if isinstance(error, LOST) and not isinstance(error, asyncpg.DataError):
+            self._fail(batch, _unknown(error))
+        elif len(batch) == 1:
+            self._fail(batch, error)
+        else:
+            self._spawn(self._one_by_one(batch))
 
+    def _deliver(self, item: Waiting, result: Posted) -> None:
+        self._unanswered -= 1
+        if not item.outcome.done():
+            item.outcome.set_result(result)
 
-def _deliver(item: Waiting, result: Posted) -> None:
-    future = item[1]
-    if not future.done():
-        future.set_result(result)
+    def _fail(self, batch: list[Waiting], error: Exception) -> None:
+        for item in batch:
+            self._unanswered -= 1
+            if not item.outcome.done():
+                item.outcome.set_exception(error)
 
 
-def _fail(batch: list[Waiting], error: Exception) -> None:
-    for _, future in batch:
-        if not future.done():
-            future.set_exception(error)
+def _unknown(error: BaseException) -> OutcomeUnknown:
+    return OutcomeUnknown(f"the store was lost: {error!r}")

@@ -53,24 +53,26 @@ def outcomes(orders: Sequence[Order], rows: Iterable[asyncpg.Record]) -> list[Po
     found: list[Posted | None] = [None] * len(orders)
     for row in rows:
         place = row["place"]
-        if place is None:
+        if place is not None:
+            found[place - 1] = posted(row)
+        elif row["numbers"] is None:
             account = row["account"]
             lanes[account] = _lane(account, row)
-        elif row["outcome"] == "accepted":
-            order = orders[place - 1]
-            found[place - 1] = _accepted(order, lanes.get(order.account), row)
         else:
-            found[place - 1] = posted(row)
+            numbers, recorded_at = row["numbers"], row["recorded_at"]
+    for place, number in enumerate(numbers):
+        if number is not None:
+            order = orders[place]
+            found[place] = _accepted(order, lanes.get(order.account), number, recorded_at)
     assert None not in found
     return cast("list[Posted]", found)
 
 
-def _accepted(order: Order, lane: PaidLane | None, row: asyncpg.Record) -> Posted:
-    """Of what was decided before, the database says only the number and the moment."""
-    recorded_at = row["recorded_at"]
+def _accepted(order: Order, lane: PaidLane | None, number: int, recorded_at: dt.datetime) -> Posted:
+    """What was decided before, with the number and the moment that the database gave it."""
     seconds = order.valid_seconds
     recorded = Payment(
-        row["payment_id"],
+        number,
         order.agent,
         order.agent_payment_id,
         order.account,

@@ -28,9 +28,11 @@ class FakeLedger:
     async def post(self, order: Order) -> Posted:
         self.orders.append(order)
         row = await self._pool.fetchrow(
-            "select * from ledger.post_payments(true, array[$1], array[$2], array[$3],"
+            "select outcome, coalesce(payment_id, numbers[1]) as payment_id, recorded_at"
+            " from ledger.post_payments(true, array[$1], array[$2], array[$3],"
             " array[$4::bigint], array[$5::timestamptz], array[$6::date], array[$7],"
-            " array[jsonb_build_object('registry_line', $8::bigint)]) where place is not null",
+            " array[jsonb_build_object('registry_line', $8::bigint)])"
+            " where outcome <> 'lane' order by place nulls last",
             order.agent,
             order.agent_payment_id,
             order.account,

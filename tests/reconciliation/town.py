@@ -60,9 +60,9 @@ async def pay(connection: Connection, payments: Sequence[Paid]) -> list[int]:
 
 async def _post(connection: Connection, payments: Sequence[Paid]) -> list[int]:
     rows = await connection.fetch(
-        "select place, outcome, payment_id from ledger.post_payments(true, $1::text[], $2::text[],"
-        " $3::text[], $4::bigint[], $5::timestamptz[], $6::date[], $7::text[], $8::jsonb[])"
-        " where place is not null order by place",
+        "select u.outcome, n.payment_id from ledger.post_payments(true, $1::text[], $2::text[],"
+        " $3::text[], $4::bigint[], $5::timestamptz[], $6::date[], $7::text[], $8::jsonb[]) u,"
+        " unnest(u.numbers) with ordinality as n(payment_id, place) order by n.place",
         [paid.agent for paid in payments],
         [paid.number for paid in payments],
         [paid.account for paid in payments],

@@ -5,17 +5,18 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import asyncpg
 import pytest
 
 from server.money import Money
-from server.payments.ports import Order, OutcomeUnknown, Posted, Result
+from server.payments.ports import Order, OutcomeUnknown, Result
 from server.sealing import FileSealer
-from server.storage.connection import lent, open_pool
+from server.storage.connection import Connection, lent, open_pool
 from server.storage.ledger import PostgresLedger
-from server.storage.posting import GroupCommit
+from server.storage.posting import Call, GroupCommit, Waiting, post_batch
 from tests.storage.conftest import Pool, proof
 
 PAID_AT = dt.datetime(2026, 11, 24, 9, 0, tzinfo=dt.UTC)
@@ -70,45 +71,57 @@ async def test_a_batch_of_duplicates_with_one_stranger(ledger: PostgresLedger, p
     assert await proof(pool) == ()
 
 
-class LosesTheReply(GroupCommit):
-    """Commits, and then the connection is gone before anybody hears of it."""
-
-    losing = True
-
-    async def _call(self, orders: list[Order], *, wait: bool) -> list[Posted]:
-        found = await super()._call(orders, wait=wait)
-        if self.losing:
-            raise ConnectionResetError
-        return found
+async def commit_and_lose(
+    session: Connection, batch: Sequence[Waiting], *, wait: bool
+) -> Sequence[asyncpg.Record]:
+    """The connection is gone before anybody hears of the commit."""
+    await post_batch(session, batch, wait=wait)
+    raise ConnectionResetError
 
 
 async def test_a_reply_that_is_lost_after_the_commit_is_found_by_the_repeat(pool: Pool) -> None:
-    commits = LosesTheReply(pool, {})
+    commits = GroupCommit(pool, {}, commit_and_lose)
     orders = [replace(ORDER, agent_payment_id=str(place)) for place in range(8)]
     results = await asyncio.gather(*map(commits.post, orders), return_exceptions=True)
     assert all(isinstance(each, OutcomeUnknown) for each in results)
     assert await pool.fetchval("select count(*) from ledger.payment") == 8
-    commits.losing = False
-    again = await asyncio.gather(*map(commits.post, orders))
+    again = await asyncio.gather(*map(GroupCommit(pool, {}).post, orders))
     assert {each.result for each in again} == {Result.REPEATED}
     assert await pool.fetchval("select count(*) from ledger.payment") == 8
     assert await proof(pool) == ()
 
 
-class Breaks(GroupCommit):
+async def break_batches(
+    session: Connection, batch: Sequence[Waiting], *, wait: bool
+) -> Sequence[asyncpg.Record]:
     """Fails in a way that nobody has foreseen whenever a batch has more than one order."""
-
-    async def _call(self, orders: list[Order], *, wait: bool) -> list[Posted]:
-        if len(orders) > 1:
-            raise RuntimeError("unforeseen")
-        return await super()._call(orders, wait=wait)
+    if len(batch) > 1:
+        raise RuntimeError("unforeseen")
+    return await post_batch(session, batch, wait=wait)
 
 
-async def test_a_batch_that_fails_unforeseen_is_posted_one_by_one(pool: Pool) -> None:
-    commits = Breaks(pool, {})
+async def answer_nonsense(
+    session: Connection, batch: Sequence[Waiting], *, wait: bool
+) -> Sequence[asyncpg.Record]:
+    """Commits, but a batch's rows cannot be understood."""
+    rows = await post_batch(session, batch, wait=wait)
+    return rows if wait else rows[:1]
+
+
+@pytest.mark.parametrize(
+    ("call", "result"),
+    [(break_batches, Result.ACCEPTED), (answer_nonsense, Result.REPEATED)],
+)
+async def test_a_batch_that_fails_unforeseen_is_posted_one_by_one(
+    pool: Pool, call: Call, result: Result
+) -> None:
+    commits = GroupCommit(pool, {}, call)
     orders = [replace(ORDER, agent_payment_id=str(place)) for place in range(8)]
     results = await asyncio.gather(*map(commits.post, orders))
-    assert {each.result for each in results} == {Result.ACCEPTED}
+    assert {each.result for each in results} == {result}
+    await commits.finish()
+    assert await pool.fetchval("select count(*) from ledger.payment") == 8
+    assert await proof(pool) == ()
 
 
 async def test_a_payer_that_goes_away_does_not_cancel_the_payment(

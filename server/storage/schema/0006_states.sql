@@ -73,7 +73,8 @@ create type ledger.posted as (
   epoch integer, version bigint, services smallint[], paid bigint[], advance bigint, lsn pg_lsn,
   agent text, agent_payment_id text, account text, amount_kopecks bigint, paid_at timestamptz,
   state text, state_at timestamptz, held_at timestamptz, credited_at timestamptz, reason text,
-  terminal text, readings jsonb, valid_until timestamptz, fingerprint text, refusal text
+  terminal text, readings jsonb, valid_until timestamptz, fingerprint text, refusal text,
+  numbers bigint[]           -- of a whole batch, by place; null where the order was not accepted
 );
 
 -- The recorded payments under the given keys, with their state and the account's paid lane as it
@@ -85,7 +86,7 @@ language sql stable as $$
          (select epoch from ledger.epoch), l.version, l.services, l.paid, l.advance,
          pg_current_wal_insert_lsn(), i.agent, i.id, p.account, p.amount_kopecks, p.paid_at,
          h.state, h.state_at, h.held_at, h.credited_at, h.reason, p.terminal, p.readings,
-         p.valid_until, k.fingerprint, k.refusal
+         p.valid_until, k.fingerprint, k.refusal, null::bigint[]
     from unnest(agents, ids) with ordinality as i(agent, id, place)
     join ledger.payment_key k on k.agent = i.agent and k.agent_payment_id = i.id
     left join ledger.payment p on p.payment_id = k.payment_id and p.recorded_at = k.recorded_at
@@ -94,9 +95,9 @@ language sql stable as $$
 $$;
 
 -- Posts a batch: credits, or holds where `p_valid_seconds` says for how long. Accounts and days that
--- somebody else has locked come back as `busy` unless `wait`. Of an accepted order only its number
--- and moment are returned, and the lanes of all accounts in rows without a place; what was not
--- accepted is looked up: an earlier payment under the key before the account's state matters, so a
+-- somebody else has locked come back as `busy` unless `wait`. Of the accepted orders only numbers
+-- and moment are returned, all in one row, and the lanes of their accounts, a row each; both have no
+-- place. What was not accepted is looked up: an earlier payment under the key before the account's state matters, so a
 -- repeat is answered even if the account was closed.
 -- Separate statements over arrays, not one with many parts: PostgreSQL knows no sizes here, and one
 -- join of 512 by 512 rows in a nested loop costs more than all the inserts.
@@ -110,7 +111,6 @@ declare
   numbers bigint[] := array(
     select nextval('ledger.payment_id') from generate_series(1, cardinality(p_ids)));
   -- The orders that were accepted; all of them until it turns out otherwise.
-  a_places integer[] := array(select generate_series(1, cardinality(p_ids)));
   a_numbers bigint[] := numbers;
   a_agents text[] := p_agents;
   a_ids text[] := p_ids;
@@ -126,6 +126,7 @@ declare
   open_agents text[];
   open_days date[];
   keys integer;
+  accepted ledger.posted;
 begin
   insert into ledger.business_day (agent, day)
     select distinct agent, day from unnest(p_agents, p_days) as d(agent, day)
@@ -162,14 +163,14 @@ begin
   on conflict do nothing;
   get diagnostics keys = row_count;
   if keys < cardinality(p_ids) then
-    select array_agg(i.place::integer), array_agg(i.number), array_agg(i.agent), array_agg(i.id),
+    select array_agg(i.number), array_agg(i.agent), array_agg(i.id),
            array_agg(i.account), array_agg(i.amount), array_agg(i.paid_at), array_agg(i.day),
            array_agg(i.details), array_agg(i.terminal), array_agg(i.seconds)
-      into a_places, a_numbers, a_agents, a_ids, a_accounts, a_amounts, a_paid_at, a_days,
+      into a_numbers, a_agents, a_ids, a_accounts, a_amounts, a_paid_at, a_days,
            a_details, a_terminals, a_seconds
       from unnest(numbers, p_agents, p_ids, p_accounts, p_amounts, p_paid_at, p_days, p_details,
-                  p_terminals, p_valid_seconds) with ordinality
-        as i(number, agent, id, account, amount, paid_at, day, details, terminal, seconds, place)
+                  p_terminals, p_valid_seconds)
+        as i(number, agent, id, account, amount, paid_at, day, details, terminal, seconds)
       join ledger.payment_key k
         on k.agent = i.agent and k.agent_payment_id = i.id and k.payment_id = i.number;
   end if;
@@ -231,14 +232,14 @@ begin
     (select epoch from ledger.epoch), l.version, l.services, l.paid, l.advance,
     pg_current_wal_insert_lsn(), null::text, null::text, l.account, null::bigint,
     null::timestamptz, null::text, null::timestamptz, null::timestamptz, null::timestamptz,
-    null::text, null::text, null::jsonb, null::timestamptz, null::text, null::text;
-  return query
-  select i.place, 'accepted', i.number, now_at, null::integer, null::bigint,
-         null::smallint[], null::bigint[], null::bigint, null::pg_lsn, null::text, null::text,
-         null::text, null::bigint, null::timestamptz, null::text, null::timestamptz,
-         null::timestamptz, null::timestamptz, null::text, null::text, null::jsonb,
-         null::timestamptz, null::text, null::text
-    from unnest(a_places, a_numbers) as i(place, number);
+    null::text, null::text, null::jsonb, null::timestamptz, null::text, null::text,
+    null::bigint[];
+  accepted.outcome := 'accepted';
+  accepted.recorded_at := now_at;
+  accepted.numbers := case when keys = cardinality(p_ids) then numbers else array(
+    select a.number from unnest(numbers) with ordinality as i(number, place)
+      left join unnest(a_numbers) as a(number) on a.number = i.number order by i.place) end;
+  return next accepted;
   if keys = cardinality(p_ids) then
     return;
   end if;
@@ -256,7 +257,7 @@ begin
          r.payment_id, r.recorded_at, r.epoch, r.version, r.services, r.paid, r.advance, r.lsn,
          r.agent, r.agent_payment_id, r.account, r.amount_kopecks, r.paid_at, r.state,
          r.state_at, r.held_at, r.credited_at, r.reason, r.terminal, r.readings, r.valid_until,
-         r.fingerprint, r.refusal
+         r.fingerprint, r.refusal, null::bigint[]
     from unnest(p_agents, p_ids, p_accounts, p_days, p_fingerprints, p_valid_seconds, numbers)
            with ordinality as i(agent, id, account, day, fingerprint, seconds, number, place)
     left join ledger.recorded(p_agents, p_ids) r on r.place = i.place
@@ -363,7 +364,7 @@ begin
     select 1, became, r.payment_id, r.recorded_at, r.epoch, r.version, r.services, r.paid,
            r.advance, r.lsn, r.agent, r.agent_payment_id, r.account, r.amount_kopecks, r.paid_at,
            r.state, r.state_at, r.held_at, r.credited_at, r.reason, r.terminal, r.readings,
-           r.valid_until, r.fingerprint, r.refusal
+           r.valid_until, r.fingerprint, r.refusal, r.numbers
       from ledger.recorded(array[p.agent], array[p.agent_payment_id]) r;
 end $$;
 

@@ -36,6 +36,8 @@ class Run:
     """What a run leaves."""
 
     seed: int
+    again: str
+    """How to play the schedule again."""
     faults: tuple[Fault, ...]
     verdict: Verdict
     history: History
@@ -47,6 +49,7 @@ class Run:
         lines = [f"seed {self.seed}: {len(self.verdict.faults)} faults found"]
         lines += [f"  ! {sentence}" for sentence in self.verdict.faults[:20]]
         lines += [f"  {fault}" for fault in self.faults]
+        lines += [f"  again: {self.again}"]
         return "\n".join(lines)
 
 
@@ -85,7 +88,10 @@ def run_faults(stage: Stage, seed: int, faults: Sequence[Fault]) -> Run:
     facts = background.run(_facts(stage, day, before))
     watch.passed("equal")
     verdict = judge(history, facts, director.outages)
-    return Run(seed, tuple(faults), verdict, history, tuple(director.outages), watch.phases)
+    again = f"make faults SEED={seed} HOSTS={len(stage.hosts)}"
+    again += " FAILOVER=1" if stage.failover else ""
+    outages = tuple(director.outages)
+    return Run(seed, again, tuple(faults), verdict, history, outages, watch.phases)
 
 
 class Watch:
@@ -202,11 +208,14 @@ async def _look_again(day: Day) -> None:
     await asyncio.sleep(_LAST_PUSH_SECONDS)
     for host, place in enumerate(day.places):
         for line in [Line(place) for _ in range(_LAST_LINES)]:
-            for account in ORDINARY:
-                look = Look(OSMP.agent, account, Try(host, now()))
-                await ask(OSMP, line, OSMP.check(account), look.asked)
-                if look.asked.answer is None:  # a worker that is renewed hangs up between requests
-                    look.asked = Try(host, now())
-                    await ask(OSMP, line, OSMP.check(account), look.asked)
-                day.history.last_looks.append(look)
+            day.history.last_looks += [await _last_look(line, host, each) for each in ORDINARY]
             line.close()
+
+
+async def _last_look(line: Line, host: int, account: str) -> Look:
+    look = Look(OSMP.agent, account, Try(host, now()))
+    await ask(OSMP, line, OSMP.check(account), look.asked)
+    if look.asked.answer is None:  # a worker that is renewed hangs up between requests
+        look.asked = Try(host, now())
+        await ask(OSMP, line, OSMP.check(account), look.asked)
+    return look

@@ -24,6 +24,7 @@ from server.payments.ports import (
 )
 from server.sealing import FileSealer
 from server.storage.ledger import PostgresLedger
+from server.storage.posting import Waiting, post_batch
 from tests.storage.conftest import Pool, proof
 from tests.storage.town import settle
 
@@ -89,6 +90,26 @@ async def test_two_servers_race_for_one_id_and_one_wins(pool: Pool, database_dsn
             counts = Counter(each.result for each in results)
             assert counts == {Result.ACCEPTED: 1, Result.REPEATED: 7}
     assert await pool.fetchval("select count(*) from ledger.payment") == 20
+    assert await proof(pool) == ()
+
+
+async def test_a_repeat_that_meets_its_first_and_a_closing_is_no_refusal(
+    ledger: PostgresLedger, pool: Pool
+) -> None:
+    """The account is closed while the first one is being written: the repeat must wait for it."""
+    await ledger.post(replace(ORDER, agent_payment_id="0"))  # the day exists
+    outcome: asyncio.Future[Posted] = asyncio.get_running_loop().create_future()
+    first = Waiting(ORDER, ORDER.fingerprint, None, outcome)
+    async with pool.acquire() as session:
+        transaction = session.transaction()
+        await transaction.start()
+        await post_batch(session, [first], wait=False)
+        await pool.execute("update billing.accounts set state = 'closed' where number = '1000001'")
+        repeat = asyncio.create_task(ledger.post(ORDER))
+        await asyncio.sleep(0.1)
+        await transaction.commit()
+    assert (await repeat).result is Result.REPEATED
+    assert (await ledger.post(replace(ORDER, agent_payment_id="2"))).result is Result.CLOSED
     assert await proof(pool) == ()
 
 

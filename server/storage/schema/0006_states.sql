@@ -247,6 +247,8 @@ begin
   select i.place::integer,
          case when r.place is null then
                 case when b.account is null then 'not_found'
+                     -- Whoever has it may be writing this very payment: no word about its state.
+                     when i.account <> all(locked) then 'busy'
                      when b.state <> 'active' then b.state
                      when d.closed_at is not null then 'day_closed'
                      else 'busy' end

@@ -1,9 +1,9 @@
 """How fast payments are allocated, and what that costs the payers beside it.
 
-Three figures: taking accounts in that have a year of bills and were never taken in; payments laid
-over charges as fast as the step goes; and a monthly bill for every account, paid ahead. Then payers
-post as fast as they can with the step running beside them every second, and without.
-Usage: python -m loadtests.bench.allocation_run [--accounts N] [--payments N]
+Three figures: taking accounts in that owe two bills and were never taken in; payments, each on
+another account, laid over charges as fast as the step goes; and a bill for every account. Then
+payers post a given number a second, with the step running in a process of its own, and without.
+Usage: python -m loadtests.bench.allocation_run [--accounts N] [--payments N] [--rate N]
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 import argparse
 import asyncio
 import datetime as dt
+import multiprocessing
+import multiprocessing.synchronize
 import tempfile
 import time
 from pathlib import Path
@@ -27,6 +29,7 @@ from server.storage.migrate import migrate
 from server.storage.proof import differences
 
 _SERVICES = 6
+_BILLS = 2
 _PAYERS = 256
 _BESIDE_SECONDS = 20.0
 _CONNECTIONS = 4
@@ -53,40 +56,42 @@ def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--accounts", type=int, default=20_000)
-    parser.add_argument("--payments", type=int, default=60_000)
+    parser.add_argument("--payments", type=int, default=20_000)
+    parser.add_argument("--rate", type=int, default=2_000)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         postgres = EmbeddedPostgres(Path(directory) / "postgres")
         postgres.start()
         try:
-            asyncio.run(_measure(postgres.dsn, options.accounts, options.payments))
+            asyncio.run(_measure(postgres.dsn, options.accounts, options.payments, options.rate))
         finally:
             postgres.stop()
 
 
-async def _measure(dsn: str, accounts: int, payments: int) -> None:
+async def _measure(dsn: str, accounts: int, payments: int, rate: int) -> None:
     await migrate(dsn)
     async with asyncpg.create_pool(dsn, min_size=_CONNECTIONS, max_size=_CONNECTIONS) as pool:
         await pool.execute(_SETTLE.format(services=_SERVICES, accounts=accounts))
         today = dt.datetime.now(dt.UTC).date()
-        for months in range(12, 0, -1):
+        for months in range(_BILLS, 0, -1):
             await pool.execute(_BILL, _month(today, -months), accounts, _SERVICES)
         await pool.execute("vacuum analyze")
         ledger = PostgresLedger(pool, {}, FileSealer(bytes(32)))
         allocator = Allocator(pool)
         seconds = await _drain(allocator)
-        print(f"taken in, a year of bills each: {accounts / seconds:,.0f} accounts/s")
+        print(f"taken in: {accounts / seconds:,.0f} accounts/s")
         posting = await _post(ledger, accounts, payments)
         seconds = await _drain(allocator)
         print(f"posted {payments / posting:,.0f}/s, allocated {payments / seconds:,.0f} payments/s")
         await pool.execute(_BILL, _month(today, 0), accounts, _SERVICES)
         seconds = await _drain(allocator)
         print(f"a bill of {_SERVICES} services: {accounts / seconds:,.0f} accounts/s")
-        await _beside(ledger, allocator, accounts)
+        await _beside(dsn, ledger, accounts, rate)
         async with pool.acquire() as connection:
             assert await differences(connection) == ()
         lines = await pool.fetchval("select count(*) from ledger.allocation")
         print(f"{lines:,} lines, every one proven")
+        await _drain(allocator)
         await _idle(allocator)
         await ledger.finish()
 
@@ -116,39 +121,61 @@ async def _post(ledger: PostgresLedger, accounts: int, payments: int) -> float:
     return time.perf_counter() - started
 
 
-async def _beside(ledger: PostgresLedger, allocator: Allocator, accounts: int) -> None:
-    """The same posting with the step running every second, and without."""
+async def _beside(dsn: str, ledger: PostgresLedger, accounts: int, rate: int) -> None:
+    """Posting at a given rate with the step running every second, and without."""
     for with_step in (False, True):
-        stop = asyncio.Event()
-        stepping = asyncio.create_task(_step_until(allocator, stop)) if with_step else None
-        latencies: list[float] = []
-        started, series = time.perf_counter(), time.time_ns()
-
-        async def payer(number: int) -> None:
-            turn = 0
-            while time.perf_counter() - started < _BESIDE_SECONDS:  # noqa: B023
-                turn += 1
-                before = time.perf_counter()
-                key = f"{series}-{number}-{turn}"  # noqa: B023
-                posted = await ledger.post(_order(key, (number * 7919 + turn * 257) % accounts))
-                assert posted.result is Result.ACCEPTED, posted
-                latencies.append((time.perf_counter() - before) * 1000)  # noqa: B023
-
-        await asyncio.gather(*map(payer, range(_PAYERS)))
+        stop = multiprocessing.Event()
+        answer: multiprocessing.SimpleQueue[float] = multiprocessing.SimpleQueue()
+        stepping = multiprocessing.Process(target=_step_apart, args=(dsn, stop, answer))
+        if with_step:
+            stepping.start()
+        latencies = sorted(await _post_at(ledger, accounts, rate))
         stop.set()
-        behind = await stepping if stepping else 0.0
-        latencies.sort()
-        rate = len(latencies) / _BESIDE_SECONDS
+        behind = await asyncio.to_thread(answer.get) if with_step else 0.0
         late = latencies[len(latencies) * 99 // 100]
-        how = f"allocated beside, {behind:.1f} s behind at the end" if with_step else "alone"
-        print(f"{_PAYERS} payers {how}: {rate:,.0f} payments/s, p99 {late:.0f} ms")
+        done = len(latencies) / _BESIDE_SECONDS
+        how = f"allocated beside, {behind:.1f} s of work left" if with_step else "alone"
+        print(f"{done:,.0f} payments/s {how}: p50 {latencies[len(latencies) // 2]:.1f} ms,"
+              f" p99 {late:.1f} ms")  # fmt: skip
 
 
-async def _step_until(allocator: Allocator, stop: asyncio.Event) -> float:
-    while not stop.is_set():
-        if not await allocator.step():
-            await asyncio.sleep(1)
-    return await _drain(allocator)
+async def _post_at(ledger: PostgresLedger, accounts: int, rate: int) -> list[float]:
+    latencies: list[float] = []
+    started, series = time.perf_counter(), time.time_ns()
+    posting: set[asyncio.Task[None]] = set()
+
+    async def pay(number: int) -> None:
+        before = time.perf_counter()
+        posted = await ledger.post(_order(f"{series}-{number}", number * 7919 % accounts))
+        assert posted.result is Result.ACCEPTED, posted
+        latencies.append((time.perf_counter() - before) * 1000)
+
+    for number in range(int(rate * _BESIDE_SECONDS)):
+        due = started + number / rate
+        if due > time.perf_counter():
+            await asyncio.sleep(due - time.perf_counter())
+        task = asyncio.create_task(pay(number))
+        posting.add(task)
+        task.add_done_callback(posting.discard)
+    await asyncio.gather(*posting)
+    return latencies
+
+
+def _step_apart(
+    dsn: str,
+    stop: multiprocessing.synchronize.Event,
+    answer: multiprocessing.SimpleQueue[float],
+) -> None:
+    answer.put(asyncio.run(_step_until(dsn, stop)))
+
+
+async def _step_until(dsn: str, stop: multiprocessing.synchronize.Event) -> float:
+    async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
+        allocator = Allocator(pool)
+        while not stop.is_set():
+            if not await allocator.step():
+                await asyncio.sleep(1)
+        return await _drain(allocator)
 
 
 async def _idle(allocator: Allocator) -> None:

@@ -88,7 +88,6 @@ class Undone:
 
 
 Event = Billed | Credited | Undone
-_SAME_MOMENT = {Billed: 0, Credited: 1, Undone: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +130,22 @@ class Book:
 
 
 def in_order(events: Iterable[Event]) -> list[Event]:
-    """As they happened; of one moment bills come first, then payments by their number."""
-    return sorted(events, key=lambda event: (event.at, _SAME_MOMENT[type(event)], _number(event)))
+    """As they happened; of one moment what was undone comes first, then bills, then payments by
+    their number, and what was undone in the very moment in which it was credited."""
+    events = list(events)
+    credited = {each.payment_id: each.at for each in events if isinstance(each, Credited)}
 
+    def place(event: Event) -> tuple[dt.datetime, int, int]:
+        match event:
+            case Billed():
+                return event.at, 1, 0
+            case Credited():
+                return event.at, 2, event.payment_id
+            case Undone():
+                at_once = credited.get(event.payment_id) == event.at
+                return event.at, 3 if at_once else 0, event.payment_id
 
-def _number(event: Event) -> int:
-    return 0 if isinstance(event, Billed) else event.payment_id
+    return sorted(events, key=place)
 
 
 def allocate(book: Book, events: Iterable[Event], rules: Rules) -> list[Line]:

@@ -125,13 +125,13 @@ async def _read_charges(
     connection: Connection, accounts: Mapping[str, Account], since: dt.date | None
 ) -> None:
     last = [each.last_charge for each in accounts.values()]
-    bills: dict[tuple[str, dt.datetime], list[Charge]] = {}
+    bills: dict[tuple[str, dt.datetime, dt.datetime], list[Charge]] = {}
     for row in await connection.fetch(_CHARGES, list(accounts), last, since):
-        number, at = row["account"], row["created_at"]
+        number = row["account"]
         accounts[number].last_charge = max(accounts[number].last_charge, row["id"])
         charge = Charge(row["service"], row["period"], row["amount_kopecks"])
-        bills.setdefault((number, at), []).append(charge)
-    for (number, at), own in bills.items():
+        bills.setdefault((number, row["created_at"], row["at"]), []).append(charge)
+    for (number, _, at), own in bills.items():
         accounts[number].events.append(Billed(at, tuple(own)))
 
 
@@ -231,7 +231,7 @@ select account, payment_id, service, credited_at, kopecks from ledger.payment_le
 # Payments know milliseconds only; a bill must not come after one that was made a moment later.
 _CHARGES = """
 select c.id, c.account, s.id as service, c.period, c.amount_kopecks,
-       date_trunc('milliseconds', c.created_at) as created_at
+       c.created_at, date_trunc('milliseconds', c.created_at) as at
   from unnest($1::text[], $2::bigint[]) as a(account, last)
  cross join lateral (
    select * from billing.charges c where c.account = a.account and c.id > a.last

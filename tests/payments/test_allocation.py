@@ -164,10 +164,11 @@ def test_undoing_what_waits_as_an_advance_leaves_no_line() -> None:
     assert (lines, book.left) == ([], [])
 
 
-def test_of_one_moment_bills_come_first_then_payments_by_number() -> None:
-    events: list[Event] = [Undone(START, 2), Credited(START, 3, 1), Credited(START, 2, 1), BILLS]
-    assert in_order(events) == [BILLS, Credited(START, 2, 1), Credited(START, 3, 1),
-                                Undone(START, 2)]  # fmt: skip
+def test_of_one_moment_bills_come_before_payments_and_what_was_undone_before_both() -> None:
+    undone_later, undone_at_once = Undone(START, 1), Undone(START, 2)
+    two, three = Credited(START, 2, 1), Credited(START, 3, 1)
+    events: list[Event] = [undone_at_once, three, two, BILLS, undone_later]
+    assert in_order(events) == [undone_later, BILLS, two, three, undone_at_once]
 
 
 # --- whatever happens ---------------------------------------------------------------------------

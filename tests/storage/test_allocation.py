@@ -98,9 +98,30 @@ async def test_a_cancellation_leaves_opposite_lines_and_frees_the_charge(street:
     await street.pay(account, 40)
     await street.allocate()
     await street.undo(first.payment_id)
+    assert await street.debts(account) == {"heating": 60}
+    assert [line.kopecks for line in await street.lines(account)] == [100, -100]
+    await street.sound()
     await street.allocate()
     assert [line.kopecks for line in await street.lines(account)] == [100, -100, 40]
     assert await street.debts(account) == {"heating": 60}
+    await street.sound()
+
+
+async def test_services_owe_again_at_once_what_a_cancelled_payment_had_settled(
+    street: Street,
+) -> None:
+    account = await street.open_account()
+    await street.bill(account, (1, JANUARY, 100), (2, JANUARY, 50))
+    owed = await street.debts(account)
+    payment = await street.pay(account, 170, {2: 60})
+    await street.allocate()
+    assert await street.debts(account) == {"water": -10, "advance": -10}
+    await street.undo(payment.payment_id)
+    assert await street.debts(account) == owed
+    await street.sound()
+    await street.allocate()
+    assert await street.debts(account) == owed
+    assert sum(line.kopecks for line in await street.lines(account)) == 0
     await street.sound()
 
 

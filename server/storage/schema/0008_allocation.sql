@@ -89,13 +89,74 @@ end $$;
 create trigger charges_due after insert on billing.charges
   referencing new table as added for each statement execute function ledger.charges_due();
 
+-- Of a payment that is undone: the opposite lines at once, so that the services show what they owe
+-- and the advance does not stand as a debt until the step comes. Only when nothing else of the
+-- account waits to be taken in: otherwise the step undoes it in its turn. The caller holds the lane.
+create function ledger.undo_lines(of_account text, of_payment bigint) returns void
+language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  n record;
+begin
+  if not exists (select from ledger.allocated s
+      join ledger.account_paid l on l.account = s.account and l.version = s.paid_version
+      join ledger.account_billed b on b.account = s.account and b.version = s.billed_version
+     where s.account = of_account)
+     or exists (select from ledger.allocation_due where account = of_account) then
+    return;
+  end if;
+  delete from ledger.payment_left where account = of_account and payment_id = of_payment;
+  select array_agg(service order by place) as services, array_agg(period order by place) as periods,
+         array_agg(rule order by place) as rules, array_agg(amount order by place) as amounts
+    into n
+    from (select service, period, rule, sum(amount_kopecks)::bigint as amount, min(id) as place
+            from ledger.allocation where payment_id = of_payment
+           group by service, period, rule having sum(amount_kopecks) <> 0) net;
+  insert into ledger.allocation (payment_id, account, service, period, amount_kopecks, rule)
+  select of_payment, of_account, u.service, u.period, -u.amount, u.rule
+    from unnest(n.services, n.periods, n.amounts, n.rules) with ordinality
+      as u(service, period, amount, rule, place)
+   order by u.place;
+  with again as (
+    select u.service, u.period, sum(u.amount)::bigint as kopecks
+      from unnest(n.services, n.periods, n.amounts) as u(service, period, amount) group by 1, 2
+  ), gone as (
+    delete from ledger.owed o using again a
+     where o.account = of_account and o.service = a.service and o.period = a.period
+       and o.kopecks + a.kopecks = 0
+  )
+  insert into ledger.owed as o (account, service, period, kopecks)
+  select of_account, a.service, a.period, a.kopecks from again a
+   where not exists (select from ledger.owed w where w.account = of_account
+      and w.service = a.service and w.period = a.period and w.kopecks + a.kopecks = 0)
+  on conflict (account, service, period) do update set kopecks = o.kopecks + excluded.kopecks;
+  -- What the payer meant for a service was never an advance: it leaves with the payment's parts.
+  update ledger.account_paid l
+     set version = l.version + 1, advance = l.advance + t.total,
+         (services, paid) = (select s.services, s.amounts
+            from ledger.add(l.services, l.paid, t.services, t.amounts) s)
+    from (select array_agg(service order by service) as services,
+                 array_agg(-amount order by service) as amounts, sum(amount)::bigint as total
+            from (select u.service, sum(u.amount)::bigint as amount
+                    from unnest(n.services, n.amounts, n.rules) as u(service, amount, rule)
+                   where u.rule <> 'as_said' group by u.service) s) t
+   where l.account = of_account and t.services is not null;
+  if found then
+    update ledger.allocated set paid_version = paid_version + 1 where account = of_account;
+  end if;
+end $$;
+
 -- First events are found by their payments' numbers; only later ones are rare enough to be noted.
 create function ledger.later_event_due() returns trigger
 language plpgsql security definer set search_path = pg_catalog as $$
+declare
+  of_account text := (select p.account from ledger.payment p
+    where p.payment_id = new.payment_id and p.recorded_at = new.payment_recorded_at);
 begin
+  if new.kind <> 'credited' then
+    perform ledger.undo_lines(of_account, new.payment_id);
+  end if;
   insert into ledger.allocation_due (account, payment_id, kind, happened_at)
-  select p.account, new.payment_id, new.kind, new.happened_at from ledger.payment p
-   where p.payment_id = new.payment_id and p.recorded_at = new.payment_recorded_at;
+  values (of_account, new.payment_id, new.kind, new.happened_at);
   return null;
 end $$;
 create trigger later_event_due after insert on ledger.payment_event for each row

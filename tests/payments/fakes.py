@@ -60,6 +60,8 @@ class FakeLedger:
         self.credited: dict[str, int] = {}
         """Kopecks by account: the paid lanes."""
         self.versions: dict[str, int] = {}
+        self.moved_at: dict[tuple[tuple[str, str], PaymentState], int] = {}
+        """The account's version right after a payment's step moved its money."""
         self.asked: list[int] = []
         """Payments that a person was asked to reverse."""
         self.closed_days: set[dt.date] = set()
@@ -75,9 +77,12 @@ class FakeLedger:
         paid = self.credited.get(account, 0)
         return PaidLane(account, 1, self.versions.get(account, 1), (), (), paid, 0)
 
-    def _credit(self, account: str, kopecks: int) -> None:
+    def _credit(
+        self, key: tuple[str, str], account: str, kopecks: int, state: PaymentState
+    ) -> None:
         self.credited[account] = self.credited.get(account, 0) + kopecks
         self.versions[account] = self.versions.get(account, 1) + 1
+        self.moved_at[key, state] = self.versions[account]
 
     def _posted(self, result: Result, key: tuple[str, str]) -> Posted:
         order, payment = self.rows[key]
@@ -127,7 +132,7 @@ class FakeLedger:
         self.rows[key] = (order, payment)
         if held:
             return Posted(Result.ACCEPTED, payment, valid_until=_valid_until(order, payment))
-        self._credit(order.account, order.amount.kopecks)
+        self._credit(key, order.account, order.amount.kopecks, state)
         return Posted(Result.ACCEPTED, payment, self._lane(order.account))
 
     async def remember(
@@ -203,9 +208,9 @@ class FakeLedger:
             replace(payment, state=state, state_at=now, credited_at=credited_at, reason=reason),
         )
         if state is PaymentState.CREDITED:
-            self._credit(payment.account, payment.amount.kopecks)
+            self._credit(key, payment.account, payment.amount.kopecks, state)
         elif payment.state is PaymentState.CREDITED:
-            self._credit(payment.account, -payment.amount.kopecks)
+            self._credit(key, payment.account, -payment.amount.kopecks, state)
 
     async def statement(
         self, agent: str, since: dt.datetime, until: dt.datetime, *, every_state: bool = False

@@ -27,8 +27,8 @@ def supervise(settings: Settings, on_ready: Callable[[int], None], data: Path | 
     listener = listen(settings.host, settings.port)
     ring = Ring.create(settings.workers)
     bodies: dict[str, Body] = {
-        "sync": partial(_sync, settings),
-        "janitor": partial(_janitor, settings),
+        "sync": partial(_sync, settings, listener),
+        "janitor": partial(_janitor, settings, listener),
     }
     for index in range(settings.workers):
         bodies[f"worker-{index}"] = partial(_worker, settings, listener, ring, index)
@@ -62,16 +62,17 @@ def _worker(
     run_worker(settings, listener, ring, index, ready)
 
 
-def _sync(settings: Settings, ready: Ready) -> None:
+def _sync(settings: Settings, listener: socket.socket, ready: Ready) -> None:
     import uvloop
 
     from server.lookup.sync import run_sync
 
+    listener.close()  # whoever hangs here must not keep the port from the next server
     configure()
     uvloop.run(run_sync(settings.dsn, settings.redis_url, ready))
 
 
-def _janitor(settings: Settings, ready: Ready) -> None:
+def _janitor(settings: Settings, listener: socket.socket, ready: Ready) -> None:
     import asyncio
 
     from server.storage.connection import open_pool
@@ -83,5 +84,6 @@ def _janitor(settings: Settings, ready: Ready) -> None:
             ready()
             await Janitor(settings.dsn, steps(pool), settings.janitor_pause_seconds).run()
 
+    listener.close()  # likewise
     configure()
     asyncio.run(run())

@@ -221,6 +221,8 @@ _BEGIN: dict[Kind, Step] = {
     Kind.WORKER_STOP: lambda d, f: d._signal_child(f, "worker", signal.SIGSTOP),
     Kind.SYNC_KILL: lambda d, f: d._signal_child(f, "sync", signal.SIGKILL),
     Kind.SYNC_STOP: lambda d, f: d._signal_child(f, "sync", signal.SIGSTOP),
+    Kind.JANITOR_KILL: lambda d, f: d._signal_child(f, "janitor", signal.SIGKILL),
+    Kind.JANITOR_STOP: lambda d, f: d._signal_child(f, "janitor", signal.SIGSTOP),
     Kind.SERVER_KILL: Director._kill_server,
     Kind.SERVER_STOP: lambda d, f: d._signal_server(f, signal.SIGSTOP),
     Kind.SERVER_END: Director._end_server,
@@ -244,6 +246,7 @@ _BEGIN: dict[Kind, Step] = {
 _END: dict[Kind, Step] = {
     Kind.WORKER_STOP: lambda d, f: d._signal_server(f, signal.SIGCONT),
     Kind.SYNC_STOP: lambda d, f: d._signal_server(f, signal.SIGCONT),
+    Kind.JANITOR_STOP: lambda d, f: d._signal_server(f, signal.SIGCONT),
     Kind.SERVER_KILL: Director._start_server,
     Kind.SERVER_STOP: lambda d, f: d._signal_server(f, signal.SIGCONT),
     Kind.SERVER_END: Director._start_server,

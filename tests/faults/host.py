@@ -53,6 +53,7 @@ class Host:
         }
         self.process: subprocess.Popen[str] | None = None
         self._starting: threading.Thread | None = None
+        self._orphans: list[int] = []
         self.ready_at: list[float] = []
         """When it began to answer, each time (monotonic seconds)."""
 
@@ -74,6 +75,8 @@ class Host:
     def start(self) -> None:
         """Returns when it answers. While an earlier one still holds the port it is tried again."""
         for _ in range(_START_TRIES):
+            # A service manager ends what an earlier server has left before it starts another.
+            processes.send([pid for pid in self._orphans if _is_ours(pid)], signal.SIGCONT)
             if self._started():
                 return
             time.sleep(0.25)
@@ -116,8 +119,9 @@ class Host:
         return self.process is not None and self.process.poll() is None
 
     def kill(self) -> None:
-        """SIGKILL of the supervisor; its children follow by themselves."""
+        """SIGKILL of the supervisor; its children follow by themselves, unless they are stopped."""
         assert self.process is not None
+        self._orphans = self.pids()[1:]
         self.process.kill()
         self.process.wait()
 
@@ -169,3 +173,7 @@ def _name_of(pid: int) -> str:
         return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
     except OSError:
         return ""
+
+
+def _is_ours(pid: int) -> bool:
+    return _name_of(pid).startswith("kvitok-")

@@ -34,6 +34,8 @@ class Kind(Enum):
     WORKER_STOP = "stop a worker"
     SYNC_KILL = "kill -9 the sync"
     SYNC_STOP = "stop the sync"
+    JANITOR_KILL = "kill -9 the janitor"
+    JANITOR_STOP = "stop the janitor"
     SERVER_KILL = "kill -9 the supervisor"
     SERVER_STOP = "stop the supervisor, workers and sync"
     SERVER_END = "end the server, start it again"
@@ -101,7 +103,10 @@ class Fault:
         return "  ".join(words)
 
 
-_NUISANCES = frozenset({Kind.DELAY, Kind.NARROW, Kind.DUPLICATE, Kind.SERVER_RENEW})
+_NUISANCES = frozenset(
+    {Kind.DELAY, Kind.NARROW, Kind.DUPLICATE, Kind.SERVER_RENEW, Kind.JANITOR_STOP}
+    | {Kind.JANITOR_KILL}
+)
 _OF_KINDS = {each.name: each for each in Component}
 _OF_LINES = {
     Line.TO_POSTGRES: Component.POSTGRES,
@@ -118,6 +123,7 @@ _KILLS = (
 )
 _OF_PROCESSES = (
     *_KILLS,
+    *(Kind.JANITOR_KILL, Kind.JANITOR_STOP),
     *(Kind.WORKER_STOP, Kind.SYNC_STOP, Kind.SERVER_STOP, Kind.SERVER_END, Kind.SERVER_RENEW),
     *(Kind.POSTGRES_STOP, Kind.POSTGRES_BACKEND_STOP, Kind.POSTGRES_SESSIONS_END),
     *(Kind.REDIS_OLD, Kind.REDIS_STOP, Kind.REDIS_FLUSH, Kind.REDIS_SCRIPTS_FLUSH),
@@ -129,7 +135,7 @@ _OF_NETWORKS = (
 )
 _INSTANT = frozenset(
     {Kind.POSTGRES_SESSIONS_END, Kind.REDIS_FLUSH, Kind.REDIS_SCRIPTS_FLUSH}
-    | {Kind.REDIS_CLIENTS_KILL, Kind.CUT, Kind.WORKER_KILL, Kind.SYNC_KILL}
+    | {Kind.REDIS_CLIENTS_KILL, Kind.CUT, Kind.WORKER_KILL, Kind.SYNC_KILL, Kind.JANITOR_KILL}
     | {Kind.POSTGRES_BACKEND_KILL, Kind.POSTGRES_FAIL_OVER, Kind.SERVER_RENEW}
 )
 

@@ -1,0 +1,42 @@
+"""A town to copy and a loop for networks, shared by the tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.faults.background import Background
+from tests.faults.stage import Stage
+from tests.faults.town import Town
+from tests.servers import short_directory
+
+OpenStage = Callable[..., Stage]
+"""Takes Stage's options."""
+
+
+@pytest.fixture(scope="session")
+def background() -> Iterator[Background]:
+    with Background() as background:
+        yield background
+
+
+@pytest.fixture(scope="session")
+def town() -> Iterator[Town]:
+    with short_directory() as directory:
+        yield Town(directory / "town")
+
+
+@pytest.fixture
+def open_stage(background: Background, town: Town) -> Iterator[OpenStage]:
+    """Makes a stage of the test's own; it is cleared away afterwards."""
+    with ExitStack() as stack:
+
+        def opened(directory: Path | None = None, **options: Any) -> Stage:
+            place = directory or stack.enter_context(short_directory())
+            return stack.enter_context(Stage(background, place, town, **options))
+
+        yield opened

@@ -1,0 +1,77 @@
+"""Deaths at exact moments, each of which has only one right continuation."""
+
+from __future__ import annotations
+
+import signal
+import socket
+
+from server.embedded import processes
+from tests.faults.background import Background
+from tests.faults.conftest import OpenStage
+from tests.faults.counter import Counter, eventually
+from tests.faults.networks import Said
+from tests.faults.proxy import Place, Weather
+from tests.faults.stage import Stage
+from tests.faults.town import ORDINARY
+
+ACCOUNT = ORDINARY[0]
+KOPECKS = 12_345
+NOBODY = Weather(refuses=True)
+
+
+def stop_syncs(stage: Stage) -> None:
+    for host in stage.hosts:
+        processes.send(host.pids("sync"), signal.SIGSTOP)
+
+
+def cut_off_redis(background: Background, stage: Stage, host: int) -> None:
+    """No news leaves this server by way of Redis."""
+    network = stage.hosts[host].to_redis
+    background.run(network.change(NOBODY))
+    background.run(network.cut())
+
+
+def test_a_repeat_tells_everybody_what_its_first_could_not(
+    open_stage: OpenStage, background: Background
+) -> None:
+    """The server that took the payment told nobody and died; the repeat goes to another one."""
+    stage = open_stage(hosts=2)
+    dying, living = (Counter(background, host.place) for host in stage.hosts)
+    before = living.debt(ACCOUNT)
+    assert before is not None
+    stop_syncs(stage)
+    cut_off_redis(background, stage, 0)
+    paid = dying.pay("71", ACCOUNT, KOPECKS)
+    assert paid is not None
+    assert paid.said is Said.DONE
+    stage.hosts[0].kill()
+    assert living.debts(ACCOUNT) == {before}
+    again = living.pay("71", ACCOUNT, KOPECKS)
+    assert again is not None
+    assert again.body == paid.body
+    assert living.debts(ACCOUNT) == {before - KOPECKS}
+    processes.send(stage.hosts[1].pids(), signal.SIGCONT)
+
+
+def test_a_stopped_sync_does_not_keep_the_port_from_the_next_server(
+    open_stage: OpenStage, background: Background
+) -> None:
+    stage = open_stage()
+    host = stage.hosts[0]
+    (stopped,) = host.pids("sync")
+    stop_syncs(stage)
+    host.kill()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        eventually(lambda: is_bound(probe, host.behind))
+    assert processes.is_alive(stopped)
+    processes.send([stopped], signal.SIGCONT)
+
+
+def is_bound(probe: socket.socket, place: Place) -> bool:
+    """Whether the probe got the place, now or before."""
+    try:
+        probe.bind(place)
+    except OSError:
+        return False
+    return True

@@ -6,16 +6,19 @@ import argparse
 import dataclasses
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from loadtests.bench import lookups, posting_run, sizes
 from loadtests.bench.load import Generator
 from loadtests.bench.lookups import Plan
-from loadtests.bench.machine import Cores, busy_before, described
+from loadtests.bench.machine import Cores, busy_now, described
 from loadtests.bench.report import Run, section, write
 
 _ROOT = Path(__file__).parents[2]
 _PAGE, _PICTURES = _ROOT / "docs/performance.md", _ROOT / "docs/img"
+Found = TypeVar("Found")
 _PARTS = ("lookups", "sizes", "posting")
 
 FULL = Plan(accounts=1_000_000, rounds=7, warm_up=3, seconds=2, latency_seconds=3)
@@ -49,15 +52,24 @@ def _measured(options: argparse.Namespace) -> Run:
     directory.mkdir(parents=True, exist_ok=True)
     cores = Cores.here()
     parts = options.part or _PARTS
+    loads = [busy_now()]
+
+    def measured(part: str, measure: Callable[[], Found]) -> Found | None:
+        if part not in parts:
+            return None
+        found = measure()
+        loads.append(busy_now())
+        return found
+
     run = Run(
         machine=described(),
         generator=Generator(directory, cores).name,
         cores_are_apart=cores.are_apart,
-        load_average=busy_before(),
         accounts=plan.accounts,
-        lookups=lookups.run(plan, directory, cores) if "lookups" in parts else None,
-        sizes=_sizes(options.quick, plan, directory, cores) if "sizes" in parts else None,
-        posting=_posting(plan, directory, cores) if "posting" in parts else None,
+        lookups=measured("lookups", lambda: lookups.run(plan, directory, cores)),
+        sizes=measured("sizes", lambda: _sizes(options.quick, plan, directory, cores)),
+        posting=measured("posting", lambda: _posting(plan, directory, cores)),
+        load_averages=tuple(loads),
     )
     for log in directory.glob(
         "*.log"

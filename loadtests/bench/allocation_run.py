@@ -16,6 +16,7 @@ import multiprocessing.synchronize
 import tempfile
 import time
 from pathlib import Path
+from typing import TypeAlias
 
 import asyncpg
 
@@ -28,6 +29,7 @@ from server.storage.ledger import PostgresLedger
 from server.storage.migrate import migrate
 from server.storage.proof import differences
 
+Pool: TypeAlias = "asyncpg.Pool[asyncpg.Record]"
 _SERVICES = 6
 _BILLS = 2
 _PAYERS = 256
@@ -77,22 +79,22 @@ async def _measure(dsn: str, accounts: int, payments: int, rate: int) -> None:
             await pool.execute(_BILL, _month(today, -months), accounts, _SERVICES)
         await pool.execute("vacuum analyze")
         ledger = PostgresLedger(pool, {}, FileSealer(bytes(32)))
-        allocator = Allocator(pool)
-        seconds = await _drain(allocator)
+        allocator = Allocator()
+        seconds = await _drain(pool, allocator)
         print(f"taken in: {accounts / seconds:,.0f} accounts/s")
         posting = await _post(ledger, accounts, payments)
-        seconds = await _drain(allocator)
+        seconds = await _drain(pool, allocator)
         print(f"posted {payments / posting:,.0f}/s, allocated {payments / seconds:,.0f} payments/s")
         await pool.execute(_BILL, _month(today, 0), accounts, _SERVICES)
-        seconds = await _drain(allocator)
+        seconds = await _drain(pool, allocator)
         print(f"a bill of {_SERVICES} services: {accounts / seconds:,.0f} accounts/s")
         await _beside(dsn, ledger, accounts, rate)
         async with pool.acquire() as connection:
             assert await differences(connection) == ()
         lines = await pool.fetchval("select count(*) from ledger.allocation")
         print(f"{lines:,} lines, every one proven")
-        await _drain(allocator)
-        await _idle(allocator)
+        await _drain(pool, allocator)
+        await _idle(pool, allocator)
         await ledger.finish()
 
 
@@ -101,10 +103,11 @@ def _month(today: dt.date, months: int) -> dt.date:
     return dt.date(place // 12, place % 12 + 1, 1)
 
 
-async def _drain(allocator: Allocator) -> float:
+async def _drain(pool: Pool, allocator: Allocator) -> float:
     started = time.perf_counter()
-    while await allocator.step():
-        pass
+    async with pool.acquire() as connection:
+        while await allocator.step(connection):
+            pass
     return time.perf_counter() - started
 
 
@@ -171,18 +174,21 @@ def _step_apart(
 
 async def _step_until(dsn: str, stop: multiprocessing.synchronize.Event) -> float:
     async with asyncpg.create_pool(dsn, min_size=1, max_size=1) as pool:
-        allocator = Allocator(pool)
+        allocator = Allocator()
         while not stop.is_set():
-            if not await allocator.step():
+            async with pool.acquire() as connection:
+                settled = await allocator.step(connection)
+            if not settled:
                 await asyncio.sleep(1)
-        return await _drain(allocator)
+        return await _drain(pool, allocator)
 
 
-async def _idle(allocator: Allocator) -> None:
+async def _idle(pool: Pool, allocator: Allocator) -> None:
     steps = 200
     started = time.perf_counter()
-    for _ in range(steps):
-        await allocator.step()
+    async with pool.acquire() as connection:
+        for _ in range(steps):
+            await allocator.step(connection)
     print(f"a step with nothing to do: {(time.perf_counter() - started) / steps * 1000:.2f} ms")
 
 

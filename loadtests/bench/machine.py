@@ -93,6 +93,6 @@ def described() -> dict[str, str]:
     }
 
 
-def busy_before() -> float:
-    """The load average of the last minute: what else the machine was doing."""
+def busy_now() -> float:
+    """The load average of the last minute."""
     return os.getloadavg()[0]

@@ -29,7 +29,8 @@ class Run:
     machine: Mapping[str, str]
     generator: str
     cores_are_apart: bool
-    load_average: float
+    load_averages: tuple[float, ...]
+    """Before the run and after each part; what the bench itself does is about 2."""
     accounts: int
     lookups: Lookups | None
     sizes: Sizes | None
@@ -90,9 +91,12 @@ def _heading(run: Run) -> str:
     if run.lookups is not None:
         found |= run.lookups.versions
     told = "; ".join(f"{name} {value}" for name, value in found.items())
+    before, *later = (f"{load:.1f}" for load in run.load_averages)
     return (
-        f"{told}. Load average before the run {run.load_average:.1f}. Servers on one core, the"
-        " generator, PostgreSQL and Valkey on the other; 64 connections over loopback."
+        f"{told}. Load average before the run {before}, after its parts {', '.join(later)}; the"
+        " bench itself makes about 2, what is above that were others, and then absolute times say"
+        " little. Servers on one core, the generator, PostgreSQL and Valkey on the other; 64"
+        " connections over loopback."
     )
 
 
@@ -192,14 +196,15 @@ def _latency_table(latency: Mapping[str, Samples]) -> str:
             " and time counts from when each was due. The tails are mostly the machine's."
         ),
         "",
-        "| rate | row | asked/s | p50, µs | p99, µs | p99.9, µs |",
-        "|---|---|---|---|---|---|",
+        "| rate | row | answered/s | never answered | p50, µs | p99, µs | p99.9, µs |",
+        "|---|---|---|---|---|---|---|",
     ]
     for rate in (STEADY, HALF):
         for name, rows in latency[rate].items():
-            asked = spread([row.rate for row in rows]).median
+            rate_seen = spread([row.rate for row in rows]).median
+            late = sum(row.late for row in rows) / sum(row.late + row.requests for row in rows)
             shown = " | ".join(spread(_latencies(rows, share)).shown(0) for share in _SHARES)
-            lines.append(f"| {rate} | {name} | {asked:,.0f} | {shown} |")
+            lines.append(f"| {rate} | {name} | {rate_seen:,.0f} | {late:.1%} | {shown} |")
     return "\n".join(lines)
 
 

@@ -90,7 +90,7 @@ def run() -> Run:
         machine={"processor": "a processor"},
         generator="wrk",
         cores_are_apart=True,
-        load_average=0.1,
+        load_averages=(0.1, 2.0, 2.1, 1.9),
         accounts=1_000_000,
         lookups=Lookups(
             samples=hot | peers,
@@ -130,6 +130,7 @@ def test_the_page_gets_the_whole_run_and_keeps_what_is_around_it() -> None:
         "**This run counts.**",
         "≥ 2.2 | ≥ 2.7 | 2.70 (2.70–2.70) | aim met",
         "≤ 1.1 | ≤ 1 | 2.00 (2.00–2.00) | **missed**",
+        "before the run 0.1, after its parts 2.0, 2.1, 1.9",
         "93.0% of the checks",
         "99.9% on the fast lane",
         f"{names.NGINX_DICT} (a package)",
@@ -142,7 +143,7 @@ def test_the_page_gets_the_whole_run_and_keeps_what_is_around_it() -> None:
 
 def test_a_part_that_was_not_run_is_not_reported() -> None:
     whole = run()
-    only = Run(whole.machine, "wrk", True, 0.1, 1_000, None, None, whole.posting)
+    only = Run(whole.machine, "wrk", True, (0.1, 2.0), 1_000, None, None, whole.posting)
     assert "### Payments" in section(only)
     assert "hot check" not in section(only)
     assert pictures(only) == {}

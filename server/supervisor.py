@@ -25,6 +25,8 @@ _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15  # linux/prctl.h
 _RESTART_PAUSE_SECONDS = 0.2
 _QUICK_DEATH_SECONDS = 2.0
 _QUICK_DEATHS_MAX = 10
+_BUSY_SECONDS, _IDLE_SECONDS = 0.02, 1.0
+_LATER_GROUPS_SECONDS = 0.7
 
 
 @dataclass(slots=True)
@@ -33,13 +35,18 @@ class _Child:
     pid: int
     started: float
     ready_fd: int
+    replaces: int = 0
+    """The process id of a predecessor that goes when this one is ready."""
     ready: bool = False
+    leave_by: float = 0.0
+    """Told to end, and ended by force at this moment; 0 = not told."""
 
 
 class Supervisor:
     """Runs `bodies` as child processes until a signal; `stop_order` names groups, first to last.
 
-    A body's group is its name up to the first "-".
+    A body's group is its name up to the first "-". Nothing in here waits for a child: one that
+    hangs, or cannot begin, must not keep the supervisor from signals and from the other children.
     """
 
     def __init__(
@@ -55,7 +62,11 @@ class Supervisor:
         self._drain_timeout_seconds = drain_timeout_seconds
         self._stop_order = stop_order
         self._children: dict[int, _Child] = {}
+        self._due: list[tuple[float, str, int]] = []
+        """What is to be started again: when, its name, whom it replaces."""
+        self._renewals: list[int] = []
         self._quick_deaths = 0
+        self._was_ready = False
 
     def run(self) -> int:
         """Returns the exit code."""
@@ -63,23 +74,33 @@ class Supervisor:
         signal.pthread_sigmask(signal.SIG_BLOCK, signals)
         for name in self._bodies:
             self._start(name)
-        self._await_ready(set(self._bodies))
-        self._on_ready()
         while True:
-            received = signal.sigtimedwait(signals, 1.0)
+            received = signal.sigtimedwait(signals, self._patience_seconds())
             number = received.si_signo if received else signal.SIGCHLD
             if number in (signal.SIGTERM, signal.SIGINT):
                 self._stop_all()
                 return 0
             if number == signal.SIGHUP:
-                self._restart_workers()
-            self._replace_dead()
+                self._renewals = [c.pid for c in self._working() if c.name.startswith("worker")]
+            self._bury_the_dead()
             if self._quick_deaths > _QUICK_DEATHS_MAX:
                 self._stop_all()
-                return 1
+                return 1 if self._was_ready else 3
+            self._start_what_is_due()
+            self._hear_who_is_ready()
+            self._end_who_stays()
+            self._renew()
 
-    def _start(self, name: str) -> _Child:
+    def _patience_seconds(self) -> float:
+        is_busy = self._due or any(not c.ready or c.leave_by for c in self._children.values())
+        return _BUSY_SECONDS if is_busy else _IDLE_SECONDS
+
+    def _working(self) -> list[_Child]:
+        return [child for child in self._children.values() if not child.leave_by]
+
+    def _start(self, name: str, replaces: int = 0) -> None:
         read_fd, write_fd = os.pipe()
+        os.set_blocking(read_fd, False)
         sys.stdout.flush()
         sys.stderr.flush()
         pid = os.fork()
@@ -87,9 +108,7 @@ class Supervisor:
             os.close(read_fd)
             self._be_child(name, write_fd)
         os.close(write_fd)
-        child = _Child(name, pid, time.monotonic(), read_fd)
-        self._children[pid] = child
-        return child
+        self._children[pid] = _Child(name, pid, time.monotonic(), read_fd, replaces)
 
     def _be_child(self, name: str, ready_fd: int) -> None:
         code = 1
@@ -111,54 +130,76 @@ class Supervisor:
             sys.stderr.flush()
             os._exit(code)
 
-    def _await_ready(self, names: set[str]) -> None:
-        """Until each named child has said so; a child that dies first is replaced."""
-        while True:
-            waiting = [c for c in self._children.values() if c.name in names and not c.ready]
-            if not waiting:
-                return
-            if os.read(waiting[0].ready_fd, 1):
-                waiting[0].ready = True
-                os.close(waiting[0].ready_fd)
-                continue
-            os.waitpid(waiting[0].pid, 0)
-            self._buried(waiting[0])
-            if self._quick_deaths > _QUICK_DEATHS_MAX:
-                self._stop_all()
-                raise SystemExit(3)
-            self._start(waiting[0].name)
+    def _bury_the_dead(self) -> None:
+        for child in list(self._children.values()):
+            if os.waitpid(child.pid, os.WNOHANG)[0]:
+                self._bury(child)
 
-    def _buried(self, child: _Child) -> None:
+    def _bury(self, child: _Child) -> None:
         del self._children[child.pid]
         if not child.ready:
             os.close(child.ready_fd)
-        if time.monotonic() - child.started < _QUICK_DEATH_SECONDS:
-            self._quick_deaths += 1
-            time.sleep(_RESTART_PAUSE_SECONDS)
-        else:
-            self._quick_deaths = 0
+        # One that was told to go is not replaced, and neither is one whose successor is here.
+        if child.leave_by or any(each.replaces == child.pid for each in self._children.values()):
+            return
+        now = time.monotonic()
+        is_quick = now - child.started < _QUICK_DEATH_SECONDS
+        self._quick_deaths = self._quick_deaths + 1 if is_quick else 0
+        self._due.append(
+            (now + (_RESTART_PAUSE_SECONDS if is_quick else 0), child.name, child.replaces)
+        )
 
-    def _replace_dead(self) -> None:
-        for child in list(self._children.values()):
-            if os.waitpid(child.pid, os.WNOHANG)[0]:
-                self._buried(child)
-                self._await_ready({self._start(child.name).name})
+    def _start_what_is_due(self) -> None:
+        now = time.monotonic()
+        due, self._due = self._due, [item for item in self._due if item[0] > now]
+        for at, name, replaces in due:
+            if at <= now:
+                self._start(name, replaces)
 
-    def _restart_workers(self) -> None:
-        """A new worker answers before its predecessor stops taking connections."""
-        for old in [c for c in self._children.values() if c.name.startswith("worker")]:
-            new = self._start(old.name)
-            self._await_ready({new.name})
-            self._stop([old])
+    def _hear_who_is_ready(self) -> None:
+        for child in self._children.values():
+            if child.ready or not _said_ready(child.ready_fd):
+                continue
+            child.ready = True
+            os.close(child.ready_fd)
+            predecessor = self._children.get(child.replaces)
+            if predecessor is not None:
+                self._ask_to_leave(predecessor)
+        if not self._was_ready and all(child.ready for child in self._children.values()):
+            self._was_ready = True
+            self._on_ready()
+
+    def _renew(self) -> None:
+        """A new worker answers before its predecessor stops taking connections; one at a time."""
+        if any(child.replaces and not child.ready for child in self._children.values()):
+            return
+        while self._renewals:
+            old = self._children.get(self._renewals.pop(0))
+            if old is not None and not old.leave_by:
+                self._start(old.name, replaces=old.pid)
+                return
+
+    def _ask_to_leave(self, child: _Child) -> None:
+        child.leave_by = time.monotonic() + self._drain_timeout_seconds
+        os.kill(child.pid, signal.SIGTERM)
+
+    def _end_who_stays(self) -> None:
+        now = time.monotonic()
+        for child in self._children.values():
+            if 0 < child.leave_by < now:
+                os.kill(child.pid, signal.SIGKILL)
 
     def _stop_all(self) -> None:
+        """Group by group: the first may take its time, what is left then must be quick."""
+        seconds = self._drain_timeout_seconds
         for group in self._stop_order:
-            self._stop([c for c in self._children.values() if c.name.split("-")[0] == group])
+            self._stop([c for c in self._children.values() if _group(c) == group], seconds)
+            seconds = min(seconds, _LATER_GROUPS_SECONDS)
 
-    def _stop(self, children: list[_Child]) -> None:
+    def _stop(self, children: list[_Child], seconds: float) -> None:
         for child in children:
             os.kill(child.pid, signal.SIGTERM)
-        deadline = time.monotonic() + self._drain_timeout_seconds
+        deadline = time.monotonic() + seconds
         for child in children:
             while not os.waitpid(child.pid, os.WNOHANG)[0]:
                 if time.monotonic() > deadline:
@@ -167,6 +208,17 @@ class Supervisor:
                     break
                 time.sleep(0.01)
             del self._children[child.pid]
+
+
+def _group(child: _Child) -> str:
+    return child.name.split("-")[0]
+
+
+def _said_ready(fd: int) -> bool:
+    try:
+        return os.read(fd, 1) != b""
+    except BlockingIOError:
+        return False
 
 
 def _tell_ready(fd: int) -> None:

@@ -1,22 +1,27 @@
 """A tiny server under the real supervisor, run as a script by the tests: port and name on stdout.
 
-Answers every connection with its process id; the connection "die" ends that worker.
+Answers every connection with its process id; the connection "die" ends that worker, and "hang"
+makes all that start later hang before they are ready.
 """
 
 from __future__ import annotations
 
 import contextlib
+import mmap
 import os
 import select
 import signal
 import socket
 import sys
+import time
 from functools import partial
 
 from server.supervisor import Body, Ready, Supervisor, listen
 
 
-def worker(listener: socket.socket, ready: Ready) -> None:
+def worker(listener: socket.socket, hanging: mmap.mmap, ready: Ready) -> None:
+    while hanging[0]:
+        time.sleep(0.1)
     stopping: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: stopping.append(number))
     ready()
@@ -29,15 +34,19 @@ def worker(listener: socket.socket, ready: Ready) -> None:
         except BlockingIOError:
             continue
         connection.settimeout(5)
-        if connection.recv(100) == b"die":
+        said = connection.recv(100)
+        if said == b"die":
             os._exit(3)
+        if said == b"hang":
+            hanging[0] = 1
         connection.sendall(str(os.getpid()).encode())
         connection.close()
 
 
 def main() -> None:
     listener = listen("127.0.0.1", 0)
-    bodies: dict[str, Body] = {f"worker-{n}": partial(worker, listener) for n in range(2)}
+    hanging = mmap.mmap(-1, 1)
+    bodies: dict[str, Body] = {f"worker-{n}": partial(worker, listener, hanging) for n in range(2)}
     supervisor = Supervisor(
         bodies,
         on_ready=lambda: print("ready", listener.getsockname()[1], flush=True),

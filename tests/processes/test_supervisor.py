@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from server.embedded import processes
+
 SCRIPT = Path(__file__).with_name("echo_server.py")
 
 
@@ -114,3 +116,37 @@ def test_sighup_replaces_the_workers_without_a_refused_or_reset_connection(
     assert not failures
     assert b"" not in answers
     assert not running.pids() & before
+
+
+def test_a_worker_that_cannot_begin_keeps_nobody_from_stopping(running: Running) -> None:
+    before = running.pids()
+    running.ask(b"hang")
+    assert running.ask(b"die") == b""
+    until(lambda: sum(alive(pid) for pid in before) == 1)
+    time.sleep(0.5)  # its successor has been started and hangs
+    running.process.send_signal(signal.SIGTERM)
+    assert running.process.wait(timeout=8) == 0
+
+
+def test_a_worker_that_cannot_begin_does_not_keep_another_from_being_replaced(
+    running: Running,
+) -> None:
+    running.pids()
+    running.ask(b"hang")
+    for _ in range(2):
+        assert running.ask(b"die") == b""
+    until(lambda: len(children(running.process.pid)) == 2)
+
+
+def test_a_renewal_whose_successor_hangs_leaves_the_old_one_at_work(running: Running) -> None:
+    before = running.pids()
+    running.ask(b"hang")
+    running.process.send_signal(signal.SIGHUP)
+    until(lambda: len(children(running.process.pid)) == 3)
+    assert running.pids() == before
+
+
+def children(pid: int) -> list[int]:
+    """Those that live."""
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [child for child in map(int, found) if processes.is_alive(child)]

@@ -39,6 +39,7 @@ EPOCH = 1_000_000
 _AT_ONCE = 5_000
 _ROOT = Path(__file__).parents[2]
 _SIGN = b"<osmp_txn_id>0</osmp_txn_id>"
+_OURS = "account ~ '^[2-9][0-9]{7}$'"
 _COLUMNS = {
     "billed": ("account", "state", "holder", "address", "services", "charged", "meters"),
     "paid": ("account", "services", "paid", "advance"),
@@ -60,13 +61,16 @@ async def fill_postgres(dsn: str, count: int, installation_key: str) -> None:
             "update ledger.agents set requests_per_second_max = 10000000,"
             " unknown_accounts_per_minute_max = 1000000"
         )
-        for place, lane in enumerate(("billed", "paid")):
-            await connection.copy_to_table(
-                f"account_{lane}",
-                schema_name="ledger",
-                source=_source(count, place),
-                columns=_COLUMNS[lane],
-            )
+        async with connection.transaction():
+            for place, lane in enumerate(("billed", "paid")):
+                # An earlier run may have ended between this and its note that all is filled.
+                await connection.execute(f"delete from ledger.account_{lane} where {_OURS}")
+                await connection.copy_to_table(
+                    f"account_{lane}",
+                    schema_name="ledger",
+                    source=_source(count, place),
+                    columns=_COLUMNS[lane],
+                )
         await connection.execute("analyze ledger.account_billed, ledger.account_paid")
         await connection.execute("checkpoint")
     finally:

@@ -98,7 +98,9 @@ def has_fast_lane() -> bool:
 def run(plan: Plan, directory: Path, cores: Cores) -> Lookups:
     """Start everything, measure, stop everything."""
     with ExitStack() as stack:
-        store = stack.enter_context(Store(directory / "main", plan.accounts, cores))
+        store = stack.enter_context(
+            Store(directory / f"main-{plan.accounts}", plan.accounts, cores)
+        )
         start = partial(_started, stack, store, directory, cores)
         hot = start("hot")
         rebuild_seconds = hot.wait_until_complete()

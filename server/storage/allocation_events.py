@@ -63,9 +63,11 @@ async def read_accounts(
         if thorough:
             for account in accounts.values():
                 await _read_missed_charges(connection, account)
-    for account in accounts.values():
+    # An account that was never taken in and had neither charge nor credit stays so.
+    found = [each for each in accounts.values() if each.known or each.events or each.due]
+    for account in found:
         account.events = in_order(account.events)
-    return list(accounts.values())
+    return found
 
 
 def _usual_reach(accounts: Mapping[str, Account]) -> Reach:

@@ -8,9 +8,9 @@ versions, which are what decides whether there is anything to do.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Sequence
 
-import asyncpg
 import structlog
 
 from server.payments.allocation import allocate
@@ -26,41 +26,56 @@ _DUE_ROWS = 2_000
 _SWEPT_ACCOUNTS = 5_000
 _SWEPT_BATCHES = 4
 _STUCK_SECONDS = 600.0
+_PORTION_SECONDS = 5.0
+_READINGS_MAX = 20
 _log = structlog.get_logger("allocation")
 
 
 class Allocator:
-    """Takes in what happened to accounts, a bounded portion at a time."""
+    """A step of the janitor: takes in what happened to accounts, a bounded portion at a time.
+
+    After a payment its account is left alone for `rest_seconds`: people pay their bills one after
+    the other, and every change of a lane travels to Redis.
+    """
 
     def __init__(
         self,
-        pool: asyncpg.Pool[asyncpg.Record],
         *,
+        rest_seconds: float = 0.0,
         batch_accounts: int = BATCH_ACCOUNTS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._pool = pool
+        self._rest_seconds = rest_seconds
         self._batch_accounts = batch_accounts
         self._clock = clock
         self._tail = PaymentTail(_STEP, clock)
         self._stuck: dict[str, float] = {}
         """Accounts whose lanes are not what their entries add up to, and since when."""
-        self._waiting: list[str] = []
+        self._resting: deque[tuple[float, int, list[str]]] = deque()
+        """When accounts of new payments are to be looked at, and up to where they were read."""
+        self._reached = 0
+        self._waiting: dict[str, None] = {}
+        """Accounts that are to be looked at, the first found first; kept when a portion fails."""
 
-    async def step(self) -> bool:
-        """One portion; whether there is more to do at once."""
-        async with self._pool.acquire() as connection:
-            due, full = await self._due(connection)
-            new = await self._tail.read(connection)
-            found = [*self._waiting, *due, *(row["account"] for row in new)]
-            self._waiting = await self._allocate(connection, dict.fromkeys(found))
+    async def step(self, connection: Connection) -> int:
+        """One portion: how many accounts were taken in; 0 = nothing can be done now."""
+        until = self._clock() + _PORTION_SECONDS
+        while True:
+            await self._look_around(connection)
+            written = await self._allocate(connection)
             if not self._waiting:
-                await self._tail.save(connection)
-            more = await self._sweep(connection)
-        return full or more or self._tail.behind or bool(self._waiting)
+                await self._tail.save(connection, self._reached)
+            going_on, swept = await self._sweep(connection)
+            written += swept
+            if written or not going_on or self._clock() > until:
+                return written
 
-    async def _due(self, connection: Connection) -> tuple[list[str], bool]:
-        """Accounts that are announced; whether there may be more of them."""
+    async def _look_around(self, connection: Connection) -> None:
+        """Accounts that are announced, and those of new payments."""
+        now = self._clock()
+        self._stuck = {
+            number: since for number, since in self._stuck.items() if now - since < _STUCK_SECONDS
+        }
         rows = await connection.fetch(
             "select id, account from ledger.allocation_due"
             " where not account = any($1::text[]) order by id limit $2",
@@ -70,23 +85,38 @@ class Allocator:
         runs = [row["id"] for row in rows if not row["account"]]
         if runs:
             await connection.execute(_BEGIN_SWEEP, runs)
-        return [row["account"] for row in rows if row["account"]], len(rows) == _DUE_ROWS
+        self._waiting |= dict.fromkeys(row["account"] for row in rows if row["account"])
+        await self._read_tail(connection, now + self._rest_seconds)
+        while self._resting and self._resting[0][0] <= now:
+            _, self._reached, accounts = self._resting.popleft()
+            self._waiting |= dict.fromkeys(accounts)
 
-    async def _allocate(self, connection: Connection, numbers: Iterable[str]) -> list[str]:
-        """Those that could not be written because somebody was faster."""
-        wanted = [number for number in numbers if not self._is_stuck(number)]
+    async def _read_tail(self, connection: Connection, due: float) -> None:
+        for _ in range(_READINGS_MAX):
+            rows = await self._tail.read(connection)
+            accounts = [row["account"] for row in rows]
+            self._resting.append((due, self._tail.position, accounts))
+            if not self._tail.behind:
+                return
+
+    async def _allocate(self, connection: Connection) -> int:
+        """Those that wait; whoever could not be written because somebody was faster still does."""
+        wanted = [number for number in self._waiting if number not in self._stuck]
+        self._waiting = dict.fromkeys(wanted)
         if not wanted:
-            return []
+            return 0
         rules = await read_rules(connection)
-        missed: list[str] = []
+        count = 0
         for start in range(0, len(wanted), self._batch_accounts):
             batch = wanted[start : start + self._batch_accounts]
             outcomes = await self._outcomes(connection, batch, rules)
             written = await record(connection, outcomes)
-            missed += [
-                each.account.number for each in outcomes if each.account.number not in written
-            ]
-        return missed
+            count += len(written)
+            late = {each.account.number for each in outcomes} - written
+            for number in batch:
+                if number not in late:
+                    del self._waiting[number]
+        return count
 
     async def _outcomes(
         self, connection: Connection, numbers: Sequence[str], rules: BookOfRules
@@ -107,36 +137,25 @@ class Allocator:
         sound = [each for each in found if each.account.adds_up()]
         return sound + [each for each in again if each.account.adds_up()]
 
-    def _is_stuck(self, number: str) -> bool:
-        since = self._stuck.get(number)
-        if since is None:
-            return False
-        if self._clock() - since < _STUCK_SECONDS:
-            return True
-        del self._stuck[number]
-        return False
-
-    async def _sweep(self, connection: Connection) -> bool:
-        """The next part of going through all accounts, when that is on; whether more is left."""
+    async def _sweep(self, connection: Connection) -> tuple[bool, int]:
+        """The next part of going through all accounts: whether that is on; how many were new."""
         row = await connection.fetchrow(_SWEEP)
-        if row is None:
+        if row is not None and not row["number"] and not row["is_old"]:
+            return False, 0
+        if row is None or not row["number"]:
             await connection.execute(_BEGIN_SWEEP, [])
-            return True
-        if not row["number"] and not row["is_old"]:
-            return False
-        if not row["number"]:
-            await connection.execute(_BEGIN_SWEEP, [])
-        window = await connection.fetch(_WINDOW, row["text"], _SWEPT_ACCOUNTS)
+        window = await connection.fetch(_WINDOW, row["text"] if row else "", _SWEPT_ACCOUNTS)
         stale = [each["account"] for each in window if each["stale"]]
         portion = stale[: self._batch_accounts * _SWEPT_BATCHES]
-        self._waiting += await self._allocate(connection, portion)
+        self._waiting |= dict.fromkeys(portion)
+        written = await self._allocate(connection)
         if len(portion) < len(stale):
             await connection.execute(_CONTINUE_SWEEP, portion[-1])
         elif len(window) == _SWEPT_ACCOUNTS:
             await connection.execute(_CONTINUE_SWEEP, window[-1]["account"])
         else:
             await connection.execute(_END_SWEEP)
-        return True
+        return True, written
 
 
 def _outcome(account: Account, rules: BookOfRules) -> Outcome:

@@ -6,12 +6,14 @@ from functools import partial
 
 import asyncpg
 
+from server.storage.allocator import Allocator
 from server.storage.claims import settle_claims
 from server.storage.connection import Connection
 from server.storage.janitor import Step
 from server.storage.mismatches import PostgresCases
 
 _PORTION = 100
+_REST_SECONDS = 10.0
 
 
 def steps(pool: asyncpg.Pool[asyncpg.Record]) -> tuple[Step, ...]:
@@ -19,6 +21,7 @@ def steps(pool: asyncpg.Pool[asyncpg.Record]) -> tuple[Step, ...]:
     code with requests."""
     return (
         Step("holds", 0, expire_holds),
+        Step("allocation", 0, Allocator(rest_seconds=_REST_SECONDS).step),
         Step("claims", 30, partial(settle_claims, PostgresCases(pool))),
         Step("readings", 30, settle_readings),
         Step("replay keys", 60, prune_replay_keys),

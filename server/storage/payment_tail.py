@@ -53,12 +53,17 @@ class PaymentTail:
         self._remember([row["payment_id"] for row in new], dealt_out)
         return late + new
 
-    async def save(self, connection: Connection) -> None:
-        """What was read is dealt with: keep the position."""
-        if self._position is None or self._position == self._saved:
+    @property
+    def position(self) -> int:
+        """Up to where it has read."""
+        return self._position or 0
+
+    async def save(self, connection: Connection, position: int) -> None:
+        """What was read up to there is dealt with."""
+        if position <= self._saved:
             return
-        await connection.execute(_SAVE, self._step, self._position)
-        self._saved = self._position
+        await connection.execute(_SAVE, self._step, position)
+        self._saved = position
 
     async def _start(self, connection: Connection) -> None:
         kept = await connection.fetchval(

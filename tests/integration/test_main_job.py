@@ -148,6 +148,9 @@ def test_verify_counts_one_missing_one_stale_one_extra(demo: Demo) -> None:
     old = client.get("a:1000009")
     assert isinstance(old, bytes)
     pay(demo, str(next(_ids)), "1000009", "10.00")
+    # Allocating the payment brings the account to Redis once more.
+    until(25, lambda: asyncio.run(_is_allocated(demo, "1000009")))
+    until(5, lambda: demo.run("cache", "verify")[0] == 0)
     client.set("a:1000009", old)
     client.delete("a:1000010")
     client.set("a:31337", b"foreign")
@@ -158,6 +161,19 @@ def test_verify_counts_one_missing_one_stale_one_extra(demo: Demo) -> None:
     client.delete("a:31337")
     assert demo.run("cache", "rebuild")[0] == 0
     assert demo.run("cache", "verify")[0] == 0
+
+
+async def _is_allocated(demo: Demo, account: str) -> bool:
+    connection = await asyncpg.connect(demo.run("dsn")[1].strip())
+    try:
+        taken_in: bool = await connection.fetchval(
+            "select exists (select from ledger.allocated s join ledger.account_paid l"
+            " on l.account = s.account and l.version = s.paid_version where s.account = $1)",
+            account,
+        )
+        return taken_in
+    finally:
+        await connection.close()
 
 
 def test_flushall_gives_no_final_not_found(demo: Demo) -> None:

@@ -37,7 +37,7 @@ class Street:
         self.ledger = PostgresLedger(
             pool, {code: service for service, code in NAMES.items()}, FileSealer(bytes(32))
         )
-        self.allocator = Allocator(pool, batch_accounts=3)
+        self.allocator = Allocator(batch_accounts=3)
         self._keys = itertools.count(1)
 
     async def settle(self) -> None:
@@ -121,8 +121,12 @@ class Street:
         return posted.payment.state_at
 
     async def allocate(self) -> None:
-        while await self.allocator.step():
+        while await self.step():
             pass
+
+    async def step(self, allocator: Allocator | None = None) -> int:
+        async with self.pool.acquire() as link:
+            return await (allocator or self.allocator).step(link)
 
     async def lines(self, account: str) -> list[Line]:
         rows = await self.pool.fetch(

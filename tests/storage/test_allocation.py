@@ -69,7 +69,7 @@ async def test_nothing_new_is_nothing_to_do(street: Street) -> None:
         "select * from ledger.allocated where account = $1", account
     )
     for _ in range(3):
-        assert not await street.allocator.step()
+        assert await street.step() == 0
     assert before == await street.pool.fetchrow(
         "select * from ledger.allocated where account = $1", account
     )
@@ -149,9 +149,9 @@ async def test_two_allocators_at_once_write_each_line_once(street: Street) -> No
     for account in accounts:
         await street.bill(account, (1, JANUARY, 100))
         await street.pay(account, 60)
-    others = [Allocator(street.pool, batch_accounts=5) for _ in range(4)]
+    others = [Allocator(batch_accounts=5) for _ in range(4)]
     for _ in range(6):
-        await asyncio.gather(*(each.step() for each in others))
+        await asyncio.gather(*map(street.step, others))
     assert await street.pool.fetchval("select count(*) from ledger.allocation") == 40
     await street.sound()
 
@@ -162,7 +162,7 @@ async def test_payments_that_arrive_meanwhile_are_not_lost(street: Street) -> No
         await street.bill(account, (1, JANUARY, 10_000), (2, FEBRUARY, 10_000))
     paying = asyncio.gather(*(street.pay(accounts[n % 5], 100) for n in range(300)))
     while not paying.done():
-        await street.allocator.step()
+        await street.step()
         await asyncio.sleep(0)
     await street.allocate()
     assert await street.pool.fetchval("select sum(amount_kopecks) from ledger.allocation") == 30_000
@@ -177,11 +177,49 @@ async def test_an_account_that_is_locked_is_left_for_the_next_time(street: Stree
         await street.pay(each, 60)
     async with street.pool.acquire() as link, link.transaction():
         await link.execute("select from ledger.account_paid where account = $1 for update", account)
-        assert await street.allocator.step()
+        assert await street.step() == 1
         assert await street.lines(account) == []
         assert len(await street.lines(other)) == 1
     await street.allocate()
     assert len(await street.lines(account)) == 1
+
+
+async def test_after_a_payment_an_account_rests_and_one_that_owes_again_does_not(
+    street: Street,
+) -> None:
+    seconds = [1000.0]
+    allocator = Allocator(rest_seconds=10, clock=lambda: seconds[0])
+    account = await street.open_account()
+    await street.step(allocator)
+    await street.pay(account, 60)
+    assert await street.step(allocator) == 0
+    seconds[0] += 9
+    await street.pay(account, 60)
+    assert await street.step(allocator) == 0
+    seconds[0] += 2
+    assert await street.step(allocator) == 1
+    assert await street.step(allocator) == 0
+    await street.bill(account, (1, JANUARY, 100))
+    assert await street.step(allocator) == 1
+    assert len(await street.lines(account)) == 2
+    await street.sound()
+
+
+async def test_a_portion_that_was_cut_off_is_taken_up_again(street: Street) -> None:
+    account = await street.open_account()
+    await street.bill(account, (1, JANUARY, 100))
+    await street.pay(account, 60)
+    async with street.pool.acquire() as link, link.transaction():
+        await link.execute("lock table ledger.allocation in exclusive mode")
+        step = asyncio.create_task(street.step())
+        await asyncio.sleep(0.3)
+        step.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await step
+    assert await street.lines(account) == []
+    assert await street.step() == 1
+    assert len(await street.lines(account)) == 1
+    await street.sound()
 
 
 async def test_a_large_run_is_gone_through_without_naming_its_accounts(street: Street) -> None:
@@ -287,7 +325,7 @@ async def test_an_account_whose_history_came_before_is_taken_in_whole(street: St
     await street.undo(first.payment_id)
     # As if all that had been there before anything was allocated.
     await street.pool.execute("delete from ledger.allocation_due")
-    street.allocator = Allocator(street.pool)
+    street.allocator = Allocator()
     await street.pay(account, 10)
     await street.allocate()
     expected = {second.payment_id: 80, first.payment_id: 0}

@@ -104,7 +104,7 @@ async def test_after_a_restart_nothing_is_missed_and_the_last_ones_may_come_agai
     await till.record(one)
     await till.record(two)
     await till.seen()
-    await till.tail.save(till.link)
+    await till.tail.save(till.link, till.tail.position)
     await till.record(slow)
     three = await till.number()
     await till.record(three)

@@ -7,7 +7,7 @@ who goes on, what fails, and what happens meanwhile. What an agent was told must
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -16,13 +16,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
-    initialize,
     invariant,
     precondition,
     rule,
 )
 
-from server.accounts import AccountState, AccountView
+from server.accounts import AccountState
 from server.agents import Agent
 from server.messages import (
     Cancel,
@@ -43,100 +42,15 @@ from server.messages import (
 )
 from server.money import Money
 from server.payments.desk import PaymentDesk
-from server.payments.ports import Action, Move, Order, OutcomeUnknown, PaidLane, Posted, fingerprint
+from server.payments.ports import Action, Move, Posted, fingerprint
 from server.refusals import Refusal, Refused
-from tests.payments.fakes import AGENT, NOON, FakeAccounts, FakeLedger, view
+from tests.payments.fakes import AGENT, NOON, FakeLedger, view
+from tests.payments.stepped import Fault, SteppedAccounts, SteppedLedger, Stop
 
 Key = tuple[str, str]
 ENDS = (PaymentState.CANCELLED, PaymentState.REVERSED, PaymentState.EXPIRED)
-AGENTS = (
-    AGENT,
-    replace(AGENT, name="kaspi", settings={"remember_refusals": "yes"}),
-    replace(AGENT, name="bank", settings={"cancel_after_close": "person"}),
-)
 VALID_SECONDS = 60
 IN_FLIGHT_MAX = 4
-
-
-class Fault(Enum):
-    """What becomes of a call."""
-
-    NONE = "none"
-    BEFORE = "before"
-    """It never reached the store."""
-    AFTER = "after"
-    """It was done, and the answer was lost."""
-
-
-class Stop:
-    """Suspends whoever awaits it; the scheduler says how it goes on."""
-
-    def __await__(self) -> Generator[Stop, Fault, Fault]:
-        return (yield self)
-
-
-async def unless_lost(fault: Fault, when: Fault) -> None:
-    if fault is when:
-        raise OutcomeUnknown(f"lost {when.value} the call")
-
-
-class SteppedLedger(FakeLedger):
-    """Stops before and after every call."""
-
-    async def post(self, order: Order) -> Posted:
-        fault = await self._begin()
-        return await self._end(fault, await super().post(order))
-
-    async def move(self, move: Move) -> Posted:
-        fault = await self._begin()
-        return await self._end(fault, await super().move(move))
-
-    async def remember(
-        self, agent: str, agent_payment_id: str, content: str, refusal: Refusal
-    ) -> Posted:
-        fault = await self._begin()
-        key = (agent, agent_payment_id)
-        if key not in self.rows:
-            self.refusals.setdefault(key, (content, refusal))
-        posted = await super().recorded(agent, agent_payment_id)
-        assert posted is not None
-        return await self._end(fault, posted)
-
-    async def recorded(self, agent: str, agent_payment_id: str) -> Posted | None:
-        fault = await self._begin()
-        posted = await super().recorded(agent, agent_payment_id)
-        await unless_lost(await Stop() if fault is Fault.NONE else fault, Fault.AFTER)
-        return posted
-
-    async def next_open_day(self, agent: str, day: dt.date) -> dt.date:
-        await self._begin()
-        return await super().next_open_day(agent, day)
-
-    async def _begin(self) -> Fault:
-        fault = await Stop()
-        await unless_lost(fault, Fault.BEFORE)
-        return fault
-
-    async def _end(self, fault: Fault, posted: Posted) -> Posted:
-        await unless_lost(fault, Fault.AFTER)
-        await Stop()
-        return posted
-
-
-class SteppedAccounts(FakeAccounts):
-    """Shows what was published; the newest wins, as by version in Redis."""
-
-    def __init__(self, *views: AccountView) -> None:
-        super().__init__(*views)
-        self.shown: dict[str, int] = {}
-
-    async def publish(self, lanes: Sequence[PaidLane]) -> None:
-        fault = await Stop()
-        if fault is not Fault.BEFORE:
-            for lane in lanes:
-                self.shown[lane.account] = max(self.shown.get(lane.account, 0), lane.version)
-        if fault is not Fault.NONE:
-            raise ConnectionResetError("the ring is gone")
 
 
 @dataclass
@@ -146,6 +60,9 @@ class Request:
     agent: Agent
     command: Command
     work: Coroutine[Stop, Fault, Outcome]
+    was_recorded: bool
+    """Its number was known when it came."""
+    faulted: bool = False
 
 
 @dataclass
@@ -160,7 +77,7 @@ class Told:
 def commands() -> st.SearchStrategy[Command]:
     """About two numbers, so that they meet."""
     number = st.sampled_from(["1", "1", "2"])
-    account = st.sampled_from(["1004217", "1004217", "1004218", "nope"])
+    account = st.sampled_from(["1004217", "1004217", "nope"])
     amount = st.sampled_from([Money(5_000), Money(5_000), Money(7_000)])
     breakdown = st.sampled_from([(), (), (Part("water", Money(1_000)),)])
     return st.one_of(
@@ -172,18 +89,47 @@ def commands() -> st.SearchStrategy[Command]:
     )
 
 
+class Event(Enum):
+    """What happens in the world meanwhile."""
+
+    TIME = "time"
+    VALIDITY = "validity"
+    PAUSE = "pause"
+    UNPAUSE = "unpause"
+    HANG_UP = "hang up"
+    SWEEP = "sweep"
+    CLOSE_DAY = "close day"
+    CLOSE_ACCOUNT = "close account"
+    OPEN_ACCOUNTS = "open accounts"
+
+
+Course = tuple[Fault, ...]
+"""How a request goes on at once, stop by stop; then it waits."""
+THROUGH: Course = (Fault.NONE,) * 12
+
+
+def courses() -> st.SearchStrategy[Course]:
+    """It waits at once, goes through, or fails at one of its stops."""
+    failing = st.builds(
+        lambda stop, fault: (*THROUGH[:stop], fault),
+        st.integers(0, 3),
+        st.sampled_from([Fault.BEFORE, Fault.AFTER]),
+    )
+    return st.one_of(st.just(()), st.just(THROUGH), st.just(THROUGH), failing)
+
+
 class DeskModel(RuleBasedStateMachine):
     """An agent, its requests in flight, and the world around them."""
+
+    whose = AGENT
 
     def __init__(self) -> None:
         super().__init__()
         self.now = NOON
-        self.accounts = SteppedAccounts(
-            view("1004217"), view("1004218"), view("9000001", AccountState.CLOSED)
-        )
+        self.accounts = SteppedAccounts(view("1004217"))
         self.ledger = SteppedLedger(self.accounts, lambda: self.now)
         self.desk = PaymentDesk(self.accounts, self.ledger, lambda: self.now)
-        self.agent = AGENT
+        self.agent = self.whose
         self.asked: list[Command] = []
         self.flight: list[Request] = []
         self.told: dict[Key, Told] = {}
@@ -191,65 +137,57 @@ class DeskModel(RuleBasedStateMachine):
 
     # --- what happens -------------------------------------------------------------------------
 
-    @initialize(agent=st.sampled_from(AGENTS))
-    def begin(self, agent: Agent) -> None:
-        self.agent = agent
-
     @precondition(lambda self: len(self.flight) < IN_FLIGHT_MAX)
-    @rule(command=commands())
-    def ask(self, command: Command) -> None:
-        request = Request(self.agent, command, self.desk.handle(self.agent, command))
+    @rule(command=commands(), course=courses())
+    def ask(self, command: Command, course: Course) -> None:
+        assert isinstance(command, Pay | Hold | Confirm | Cancel | GetStatus)
+        request = Request(
+            self.agent,
+            command,
+            self.desk.handle(self.agent, command),
+            (self.agent.name, command.agent_payment_id) in self.ledger.rows,
+        )
         self.asked.append(command)
         self.flight.append(request)
         self._go_on(request, None)
+        for fault in course:
+            if request in self.flight:
+                self._go_on(request, fault)
 
     @precondition(lambda self: self.asked and len(self.flight) < IN_FLIGHT_MAX)
-    @rule(which=st.integers(1, 3))
-    def ask_again(self, which: int) -> None:
-        self.ask(self.asked[-min(which, len(self.asked))])
-
-    @precondition(lambda self: self.flight)
-    @rule()
-    def answer(self) -> None:
-        """The oldest request goes through to its end."""
-        request = self.flight[0]
-        while request in self.flight:
-            self._go_on(request, Fault.NONE)
-
-    @rule(paused=st.booleans())
-    def pause(self, paused: bool) -> None:
-        self.agent = replace(self.agent, paused=paused)
+    @rule(which=st.integers(1, 3), course=courses())
+    def ask_again(self, which: int, course: Course) -> None:
+        self.ask(self.asked[-min(which, len(self.asked))], course)
 
     @precondition(lambda self: self.flight)
     @rule(who=st.integers(0, IN_FLIGHT_MAX - 1), fault=st.sampled_from([Fault.NONE, *Fault]))
     def go_on(self, who: int, fault: Fault) -> None:
         self._go_on(self.flight[who % len(self.flight)], fault)
 
-    @precondition(lambda self: self.flight)
-    @rule(who=st.integers(0, IN_FLIGHT_MAX - 1))
-    def hang_up(self, who: int) -> None:
-        self.flight.pop(who % len(self.flight)).work.close()
+    @rule(event=st.sampled_from(Event), seconds=st.sampled_from([VALID_SECONDS - 1, 86_400]))
+    def meanwhile(self, event: Event, seconds: int) -> None:
+        match event:
+            case Event.TIME:
+                self.now += dt.timedelta(seconds=seconds)
+            case Event.VALIDITY:
+                self.now += dt.timedelta(seconds=VALID_SECONDS)
+            case Event.PAUSE | Event.UNPAUSE:
+                self.agent = replace(self.agent, paused=event is Event.PAUSE)
+            case Event.HANG_UP if self.flight:
+                self.flight.pop(0).work.close()
+            case Event.SWEEP:
+                self._sweep()
+            case Event.CLOSE_DAY:
+                self.ledger.closed_days.add(self.now.date())
+            case Event.CLOSE_ACCOUNT:
+                self.accounts.views["1004217"] = view("1004217", AccountState.CLOSED)
+            case Event.OPEN_ACCOUNTS if remembers(self.agent):
+                # To whoever does not remember refusals a number means something new then.
+                self.accounts.views |= {number: view(number) for number in ("1004217", "nope")}
+            case _:
+                pass
 
-    @rule(seconds=st.sampled_from([1, VALID_SECONDS, 86_400]))
-    def let_time_pass(self, seconds: int) -> None:
-        self.now += dt.timedelta(seconds=seconds)
-
-    @rule(account=st.sampled_from(["1004217", "1004218"]))
-    def close_account(self, account: str) -> None:
-        self.accounts.views[account] = view(account, AccountState.CLOSED)
-
-    @precondition(lambda self: remembers(self.agent))
-    @rule(account=st.sampled_from(["1004217", "nope"]))
-    def open_account(self, account: str) -> None:
-        """To whoever does not remember refusals a number means something new then."""
-        self.accounts.views[account] = view(account)
-
-    @rule()
-    def close_day(self) -> None:
-        self.ledger.closed_days.add(self.now.date())
-
-    @rule()
-    def sweep(self) -> None:
+    def _sweep(self) -> None:
         """The janitor."""
         for key, (_, payment) in list(self.ledger.rows.items()):
             move = Move(Action.EXPIRE, key[0], self.now.date(), key[1])
@@ -262,8 +200,7 @@ class DeskModel(RuleBasedStateMachine):
             self._go_on(self.flight[0], Fault.NONE)
         self.agent = replace(self.agent, paused=False)
         for _, number in list(self.told):
-            self.ask(GetStatus(number))
-            self.answer()
+            self.ask(GetStatus(number), THROUGH)
 
     # --- what must hold -----------------------------------------------------------------------
 
@@ -290,6 +227,7 @@ class DeskModel(RuleBasedStateMachine):
                 self.ended.add(key)
 
     def _go_on(self, request: Request, fault: Fault | None) -> None:
+        request.faulted |= fault in (Fault.BEFORE, Fault.AFTER)
         try:
             request.work.send(fault)  # type: ignore[arg-type]  # None starts a coroutine
         except StopIteration as done:
@@ -308,7 +246,7 @@ class DeskModel(RuleBasedStateMachine):
         told = self.told.setdefault(key, Told())
         match outcome:
             case RefusedOutcome():
-                self._refused(key, told, command, outcome)
+                self._refused(key, told, request, outcome.refusal)
             case PaymentAccepted(payment):
                 assert payment.credited_at is not None
                 self._agrees(key, told, payment, command)
@@ -331,14 +269,18 @@ class DeskModel(RuleBasedStateMachine):
         self,
         key: Key,
         told: Told,
-        command: Pay | Hold | Confirm | Cancel | GetStatus,
-        outcome: RefusedOutcome,
+        request: Request,
+        refusal: Refusal,
     ) -> None:
-        match outcome.refusal:
+        command = request.command
+        match refusal:
             case Refusal.TRY_LATER:
-                return
+                # Without a fault only a pause, and only for what is new.
+                assert request.faulted or request.agent.paused
+                is_new = not request.was_recorded or isinstance(command, Confirm)
+                assert request.faulted or is_new
             case Refusal.PAYMENT_NOT_FOUND:
-                assert told.payment is None
+                assert not request.was_recorded
             case Refusal.PAYMENT_CANCELLED:
                 assert self._state(key) in ENDS
             case Refusal.REVERSAL_FORBIDDEN:
@@ -346,7 +288,7 @@ class DeskModel(RuleBasedStateMachine):
             case Refusal.PAYMENT_CONFLICT:
                 assert isinstance(command, Pay | Hold)
                 self._conflicts(key, command)
-            case refusal:
+            case _:
                 assert isinstance(command, Pay | Hold)
                 told.refused[content(command)] = refusal
 
@@ -401,10 +343,27 @@ def finished(work: Coroutine[Any, Any, Posted]) -> Posted:
     raise AssertionError("it stopped")
 
 
-TestDesk = DeskModel.TestCase
-TestDesk.settings = settings(
-    max_examples=200,
+class RememberedModel(DeskModel):
+    """An agent whose refusals are remembered; for it closed accounts may open again."""
+
+    whose = replace(AGENT, name="kaspi", settings={"remember_refusals": "yes"})
+
+
+class AskingModel(DeskModel):
+    """An agent whose late cancels go to a person."""
+
+    whose = replace(AGENT, name="bank", settings={"cancel_after_close": "person"})
+
+
+EFFORT = settings(
+    max_examples=150,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+TestDesk = DeskModel.TestCase
+TestDesk.settings = EFFORT
+TestRememberedRefusals = RememberedModel.TestCase
+TestRememberedRefusals.settings = EFFORT
+TestAskingPeople = AskingModel.TestCase
+TestAskingPeople.settings = EFFORT

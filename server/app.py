@@ -42,6 +42,7 @@ from server.storage.staff import StaffBook
 from server.storage.workbench import PostgresWorkbench
 from server.supervisor import Ready
 from server.transport.answer import Answering
+from server.transport.connections import Gate, Watch, raise_files_limit
 from server.transport.http import ProtocolDoor, observe
 from server.transport.lane import Lane
 from server.transport.limits import PeerGuard, Rates
@@ -125,9 +126,19 @@ async def _work(
         )
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
+        _watch_connections(settings, runner)
         await _site(settings, runner, listener, lane).start()
         ready()
         await stopping.wait()
+
+
+def _watch_connections(settings: Settings, runner: web.AppRunner) -> None:
+    files = raise_files_limit()
+    assert runner.server is not None
+    Watch(
+        runner.server,
+        Gate(min(settings.connections_max or files, files), settings.peer_connections_max),
+    )
 
 
 def _site(

@@ -30,6 +30,10 @@ class Settings(BaseSettings):
     registry_bytes_max: int = Field(1 << 30, ge=1024, description="largest registry file")
     request_timeout_seconds: int = Field(60, ge=1, description="a whole request within")
     idle_timeout_seconds: int = Field(30, ge=1, description="a kept-alive connection waits")
+    connections_max: int = Field(4096, ge=0, description="connections of one worker; 0 = any")
+    peer_connections_max: int = Field(
+        1024, ge=0, description="of those, connections of one peer; 0 = any"
+    )
     drain_timeout_seconds: int = Field(8, ge=1, description="a stopping worker finishes within")
     near_cache_entries_max: int = Field(
         1_000_000, ge=0, description="accounts held in memory; 0 = Redis is asked every time"

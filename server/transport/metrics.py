@@ -36,6 +36,14 @@ SECONDS = BulkHistogram(
 CONFLICTS = Counter(
     "kvitok_payment_conflicts_total", "Payment ids reused for another account or sum", ["agent"]
 )
+CONNECTIONS = Gauge(
+    "kvitok_connections", "Connections that a worker has open", multiprocess_mode="livesum"
+)
+CONNECTIONS_REFUSED = Counter(
+    "kvitok_connections_refused_total",
+    "Connections reset at once, by the limit that was reached: the worker's or the peer's",
+    ["limit"],
+)
 SYNC_LAG = Gauge(
     "kvitok_sync_lag_seconds",
     "Age of the last sign of life of the sync",

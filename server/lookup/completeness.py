@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import structlog
 
+from server.lookup.link import RedisRefusedError
 from server.lookup.marks import SERVICES, Complete, services_bytes
 from server.lookup.mirror import Mirror
 from server.lookup.pulse import Pulse
@@ -72,7 +73,7 @@ class Completeness:
             mirror.emptied()
             mirror.lsn = lsn
             mirror.is_believed = True
-            await mirror.incomplete(epoch)
+            await self._unmark(mirror, epoch)
         self._is_epoch_fresh = True
         self._pulse.start(epoch, lsn)
         await self._pulse.once()
@@ -91,12 +92,28 @@ class Completeness:
                 await self._work.wait()
 
     async def _bring(self) -> None:
-        is_fresh = self._is_epoch_fresh
-        if not is_fresh and (self._is_epoch_wanted or self._is_everything_missing()):
+        try:
+            await self._begin_and_fill()
+        except RedisRefusedError as error:
+            if self._fleet.alone:
+                raise
+            # Where a node's marks lie is on the move, or its cluster is down.
+            _log.info("a node is to be filled later", refusal=str(error))
+
+    async def _begin_and_fill(self) -> None:
+        if not self._is_epoch_fresh and (self._is_epoch_wanted or self._is_everything_missing()):
             await self.begin_epoch(self._pulse.beat.epoch, self._pulse.beat.lsn)
-            is_fresh = True
-        self._is_epoch_wanted = self._is_epoch_fresh = False
-        await self._fill(is_fresh)
+        self._is_epoch_wanted = False
+        await self._fill(self._is_epoch_fresh)
+        self._is_epoch_fresh = False
+
+    async def _unmark(self, mirror: Mirror, epoch: int) -> None:
+        """An old marker says nothing under a new epoch, so a refusal does no harm."""
+        try:
+            await mirror.incomplete(epoch)
+        except RedisRefusedError:
+            if self._fleet.alone:
+                raise
 
     def _is_lacking(self) -> bool:
         return any(map(_lacks, self._fleet.mirrors.values()))
@@ -133,7 +150,7 @@ class Completeness:
         if deleted:
             await remove_deleted(self._dsn, self._fleet, deleted, epoch)
         await show_services(self._source, self._pulse)
-        await self._fleet.applied(epoch, self._pulse.beat.lsn, self._system)
+        await self._fleet.note_applied(epoch, self._pulse.beat.lsn, self._system)
         for mirror, (losses, missing) in before.items():
             if mirror.losses == losses:
                 mirror.missing -= missing

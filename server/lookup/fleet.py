@@ -9,7 +9,7 @@ from functools import partial
 
 import structlog
 
-from server.lookup.link import LinkLostError, Reply
+from server.lookup.link import LinkLostError, RedisRefusedError, Reply
 from server.lookup.mirror import Mirror, Stray
 from server.lookup.place import Place, look
 from server.lookup.slots import (
@@ -144,6 +144,16 @@ class Fleet:
         if self.alone:
             return self.alone.applied(epoch, lsn, system)
         return asyncio.gather(*(m.applied(epoch, lsn, system) for m in self.mirrors.values()))
+
+    async def note_applied(self, epoch: int, lsn: int, system: str) -> None:
+        """The same, awaited; a node whose marks are on the move is left out."""
+        if self.alone:
+            await self.alone.applied(epoch, lsn, system)
+            return
+        noted = (m.applied(epoch, lsn, system) for m in tuple(self.mirrors.values()))
+        for outcome in await asyncio.gather(*noted, return_exceptions=True):
+            if isinstance(outcome, BaseException) and not isinstance(outcome, RedisRefusedError):
+                raise outcome
 
     async def put(self, key: bytes, value: bytes) -> None:
         """Set a key that is nobody's account."""

@@ -104,7 +104,7 @@ class Leadership:
             if reason or not found.applied:
                 _log.info("a node is to be filled", node=mirror.primary.address, reason=reason)
                 mirror.doubted()
-                mirror.lsn = found.beat.lsn if found.beat and found.beat.epoch == at.epoch else 0
+                mirror.lsn = _lsn_shown(found, mirror, at.epoch)
                 continue
             mirror.is_believed, mirror.missing, mirror.guard = True, set(), b""
             mirror.certificate = found.complete
@@ -209,6 +209,12 @@ def why_fill(marks: Marks, at: Position, wanted: Complete) -> str:
         (applied.lsn > at.current_lsn, "Redis is ahead of PostgreSQL"),
     )
     return next((reason for is_so, reason in checks if is_so), "")
+
+
+def _lsn_shown(marks: Marks, mirror: Mirror, epoch: int) -> int:
+    """The beat may not go back; what another process was shown counts for nothing."""
+    beat = marks.beat
+    return beat.lsn if beat and (beat.epoch, beat.run_id) == (epoch, mirror.run_id) else 0
 
 
 def is_another_history(marks: Marks, at: Position) -> bool:

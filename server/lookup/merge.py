@@ -53,17 +53,20 @@ end
 return deleted
 """
 
-# Sets KEYS[1] to ARGV[1] ("epoch high/low ...") unless what stands there is further; an old leader
-# that wakes up must not turn the clock back. Returns whether it was set, and the other KEYS.
+# Sets KEYS[1] to ARGV[1] ("epoch high/low process ...") unless what stands there is further; an old
+# leader that wakes up must not turn the clock back. What was written into another Redis process
+# (by replication, a dump or a slot that moved here) counts for nothing. Returns whether it was set,
+# and the other KEYS.
 _ADVANCE = b"""
 local function position(text)
-  local epoch, high, low = string.match(text or '', '^(%d+) (%x+)/(%x+)')
-  if not epoch then return 0, 0, 0 end
-  return tonumber(epoch), tonumber(high, 16), tonumber(low, 16)
+  local epoch, high, low, process =
+    string.match(text or '', '^(%d+) (%x+)/(%x+) (%S+)')
+  if not epoch then return 0, 0, 0, '' end
+  return tonumber(epoch), tonumber(high, 16), tonumber(low, 16), process
 end
-local e0, h0, l0 = position(redis.call('GET', KEYS[1]))
-local e1, h1, l1 = position(ARGV[1])
-local ahead = e1 > e0 or (e1 == e0 and (h1 > h0 or (h1 == h0 and l1 >= l0)))
+local e0, h0, l0, r0 = position(redis.call('GET', KEYS[1]))
+local e1, h1, l1, r1 = position(ARGV[1])
+local ahead = r1 ~= r0 or e1 > e0 or (e1 == e0 and (h1 > h0 or (h1 == h0 and l1 >= l0)))
 if ahead then redis.call('SET', KEYS[1], ARGV[1]) end
 local reply = {ahead and 1 or 0}
 for i = 2, #KEYS do reply[i] = redis.call('GET', KEYS[i]) end

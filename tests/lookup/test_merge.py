@@ -143,14 +143,15 @@ async def test_deletion_spares_what_is_newer(link: Link) -> None:
     ("stands", "offered", "accepted"),
     [
         (None, b"1 0/5 x", 1),
-        (b"1 0/5 x", b"1 0/5 y", 1),
-        (b"1 0/5 x", b"1 0/6 y", 1),
-        (b"1 0/5 x", b"1 0/4 y", 0),
-        (b"1 0/A x", b"1 0/9 y", 0),
-        (b"1 0/FFFFFFFF x", b"1 1/0 y", 1),
-        (b"1 FFFFFFFF/0 x", b"2 0/1 y", 1),
-        (b"10 0/1 x", b"9 0/2 y", 0),
-        (b"junk", b"1 0/1 y", 1),
+        (b"1 0/5 run x", b"1 0/5 run y", 1),
+        (b"1 0/5 run x", b"1 0/6 run y", 1),
+        (b"1 0/5 run x", b"1 0/4 run y", 0),
+        (b"1 0/A run x", b"1 0/9 run y", 0),
+        (b"1 0/FFFFFFFF run x", b"1 1/0 run y", 1),
+        (b"1 FFFFFFFF/0 run x", b"2 0/1 run y", 1),
+        (b"10 0/1 run x", b"9 0/2 run y", 0),
+        (b"10 0/5 another x", b"9 0/2 run y", 1),
+        (b"junk", b"1 0/1 run y", 1),
     ],
 )
 async def test_a_mark_never_goes_back(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 
-from server.money import Money
+from server.money import ZERO, Money
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,10 @@ class Limits:
     """0 = unlimited."""
     unknown_accounts_per_minute_max: int = 0
     """0 = unlimited; stops the enumeration of accounts."""
+    account_day_max: Money = ZERO
+    """For one account on one business day; 0 = unlimited."""
+    hour_max: Money = ZERO
+    """Altogether in one hour of the clock; 0 = unlimited."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,8 @@ class Agent:
     """The business day ends at this local time (00:00 = midnight)."""
     match_window_days: int = 3
     """How many days apart a registry row and an online payment may be and still be one."""
+    settlement_days: int = 1
+    """Working days after a business day within which its money has to be with us."""
     paused: bool = False
 
     def setting(self, name: str, default: str) -> str:

@@ -39,7 +39,7 @@ from server.messages import (
     SubmitReadings,
 )
 from server.payments.days import business_day, payment_day
-from server.payments.limits import require_within_limits
+from server.payments.limits import is_limited, require_within_limits
 from server.payments.ports import (
     Accounts,
     Action,
@@ -64,9 +64,11 @@ _REFUSALS = {
     Result.BUSY: Refusal.TRY_LATER,
     Result.DAY_CLOSED: Refusal.TRY_LATER,
     Result.PAYMENT_CANCELLED: Refusal.PAYMENT_CANCELLED,
+    Result.OVER_ACCOUNT_DAY: Refusal.AMOUNT_TOO_LARGE,
+    Result.OVER_HOUR: Refusal.TRY_LATER,
     Result.FORBIDDEN: Refusal.REVERSAL_FORBIDDEN,
 }
-_UNPAYABLE = (Result.NOT_FOUND, Result.CLOSED, Result.SUSPENDED)
+_UNPAYABLE = (Result.NOT_FOUND, Result.CLOSED, Result.SUSPENDED, Result.OVER_ACCOUNT_DAY)
 _STATES = {
     AccountState.CLOSED: Refusal.ACCOUNT_CLOSED,
     AccountState.SUSPENDED: Refusal.PAYMENTS_SUSPENDED,
@@ -188,6 +190,7 @@ class PaymentDesk:
             read_on=today,
             terminal=command.terminal if command.terminal.isprintable() else "",
             valid_seconds=command.valid_seconds if isinstance(command, Hold) else None,
+            limited=is_limited(agent.limits),
         )
 
     async def _post(self, agent: Agent, order: Order) -> Posted:

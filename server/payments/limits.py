@@ -1,10 +1,15 @@
-"""Limits of one payment."""
+"""Limits of one payment, which are known here; those of a day or an hour are the ledger's."""
 
 from __future__ import annotations
 
 from server.agents import Limits
 from server.money import Money
 from server.refusals import Refusal, Refused
+
+
+def is_limited(limits: Limits) -> bool:
+    """Whether the ledger has to look at what else the agent has taken."""
+    return bool(limits.account_day_max or limits.hour_max)
 
 
 def require_within_limits(limits: Limits, amount: Money) -> None:

@@ -72,6 +72,8 @@ class Order:
     registry_line: int | None = None
     valid_seconds: int | None = None
     """None = credit it; else hold it, to be confirmed within so many seconds."""
+    limited: bool = False
+    """The agent's limits by account and day, or by hour, hold for it."""
 
     @property
     def fingerprint(self) -> str:
@@ -102,6 +104,10 @@ class Result(Enum):
     DAY_CLOSED = "day_closed"
     PAYMENT_CANCELLED = "payment_cancelled"
     """It is cancelled, reversed or expired: nothing more can become of it."""
+    OVER_ACCOUNT_DAY = "over_account_day"
+    """With it the agent would take more for this account on this business day than it may."""
+    OVER_HOUR = "over_hour"
+    """With it the agent would take more in this hour than it may."""
     FORBIDDEN = "forbidden"
     """The payment's state or its closed day does not allow it."""
 

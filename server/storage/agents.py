@@ -25,14 +25,28 @@ class Sealer(Protocol):
         ...
 
     def unseal(self, sealed: bytes) -> bytes:
-        """Raises when the key is not the one that sealed."""
+        """Raises ValueError when the key is not the one that sealed."""
         ...
 
 
 async def agents(connection: Connection, sealer: Sealer) -> dict[str, Agent]:
-    """Every agent by its name."""
-    rows = await connection.fetch("select * from ledger.agents order by name")
-    return {row["name"]: _agent(row, sealer) for row in rows}
+    """Every agent that can be read, by its name."""
+    found, _ = await read_agents(connection, sealer)
+    return found
+
+
+async def read_agents(
+    connection: Connection, sealer: Sealer
+) -> tuple[dict[str, Agent], dict[str, tuple[str, ...]]]:
+    """Every agent by its name; and why those that are not among them cannot be read."""
+    found: dict[str, Agent] = {}
+    unreadable: dict[str, tuple[str, ...]] = {}
+    for row in await connection.fetch("select * from ledger.agents order by name"):
+        try:
+            found[row["name"]] = _agent(row, sealer)
+        except ValueError as error:
+            unreadable[row["name"]] = (str(error),)
+    return found, unreadable
 
 
 def _agent(row: asyncpg.Record, sealer: Sealer) -> Agent:
@@ -45,15 +59,27 @@ def _agent(row: asyncpg.Record, sealer: Sealer) -> Agent:
             Money(row["amount_max_kopecks"]),
             row["requests_per_second_max"],
             row["unknown_accounts_per_minute_max"],
+            Money(row["account_day_max_kopecks"]),
+            Money(row["hour_max_kopecks"]),
         ),
         title=row["title"],
         allow_list=tuple(ip_network(str(network)) for network in row["allow_list"]),
         secrets=_unseal(row["secrets"], sealer),
-        settings=json.loads(row["settings"]),
+        settings=_texts(json.loads(row["settings"])),
         cut_off=row["cut_off"],
         match_window_days=row["match_window_days"],
+        settlement_days=row["settlement_days"],
         paused=row["paused"],
     )
+
+
+def _texts(settings: object) -> Mapping[str, str]:
+    if not isinstance(settings, dict):
+        raise ValueError("the settings are no JSON object")
+    strange = [name for name, value in settings.items() if not isinstance(value, str)]
+    if strange:
+        raise ValueError(f"settings that are not texts: {', '.join(strange)}")
+    return settings
 
 
 def _unseal(sealed: bytes | None, sealer: Sealer) -> tuple[Mapping[str, str], ...]:

@@ -27,11 +27,13 @@ _WAITING_MAX = 10_000
 _ASIDE_CALLS_MAX = 2
 """Calls in flight besides the batch; the pool has more connections than these."""
 _ATTEMPTS = 5
-_POST = (
-    f"select numbers, {POSTED_COLUMNS} from ledger.post_payments($1, $2::text[], $3::text[],"
-    " $4::text[], $5::bigint[], $6::timestamptz[], $7::date[], $8::text[], $9::jsonb[],"
-    " $10::text[], $11::integer[])"
+_CALL = (
+    f"select numbers, {POSTED_COLUMNS} from %s($1, $2::text[], $3::text[], $4::text[],"
+    " $5::bigint[], $6::timestamptz[], $7::date[], $8::text[], $9::jsonb[], $10::text[],"
+    " $11::integer[])"
 )
+_POST = _CALL % "ledger.post_payments"
+_POST_WITHIN_LIMITS = _CALL % "ledger.post_within_limits"
 
 
 class Waiting(NamedTuple):
@@ -52,7 +54,7 @@ async def post_batch(
     terminals = [order.terminal for order in orders]
     held = [order.valid_seconds for order in orders]
     return await session.fetch(
-        _POST,
+        _POST_WITHIN_LIMITS if any(order.limited for order in orders) else _POST,
         wait,
         [order.agent for order in orders],
         [order.agent_payment_id for order in orders],

@@ -10,7 +10,6 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Sequence
-from functools import partial
 
 import asyncpg
 import structlog
@@ -19,11 +18,11 @@ from server.accounts import AccountView
 from server.lookup.bulkhead import Bulkhead
 from server.lookup.catalogue import KnownServices
 from server.lookup.claims import Claims
-from server.lookup.fetches import Fetches
+from server.lookup.fetching import Fetching
 from server.lookup.generations import Generations
 from server.lookup.glance import Render
 from server.lookup.keeper import SessionKeeper, Sessions
-from server.lookup.link import LinkLostError, Reply, packed
+from server.lookup.link import Reply, packed
 from server.lookup.marks import SERVICES, Beat
 from server.lookup.members import Members
 from server.lookup.packing import SnapshotError
@@ -31,19 +30,17 @@ from server.lookup.parts import Parts, snapshots
 from server.lookup.pins import Pins
 from server.lookup.place import Place
 from server.lookup.publishing import write_through
-from server.lookup.questions import Asker, Found, answer_of, can_be_a_number
+from server.lookup.questions import Asker, answer_of, can_be_a_number
 from server.lookup.ready import Pieces, Shelf
 from server.lookup.ring import Overrun, Ring
-from server.lookup.session import Session
 from server.lookup.slots import Address, Topology
-from server.lookup.snapshot import Catalogue, UnknownServiceError, is_whole
+from server.lookup.snapshot import Catalogue, UnknownServiceError
 from server.payments.ports import PaidLane
 from server.refusals import Refusal, Refused
 
 _log = structlog.get_logger("lookup")
 _VIEWS_MAX = 5_000
 _READY_BYTES_MAX = 64 << 20
-_WAITING_MAX = 20_000
 _POSITION_MARGIN = 1 << 26  # WAL between a payment's statement and the end of its commit
 _ABSENT = b""
 
@@ -62,7 +59,6 @@ class NearCache:
     ) -> None:
         place = Place.from_url(redis_url)
         self._entries = snapshots(entries_max, is_cluster=place.is_cluster)
-        self._keeps = entries_max > 0
         self._views: Generations[AccountView] = Generations(min(_VIEWS_MAX, entries_max))
         self._shelf = Shelf(_READY_BYTES_MAX if entries_max else 0)
         self._pieces: dict[tuple[str, ...], Pieces] = {}
@@ -73,9 +69,15 @@ class NearCache:
         self._database = Bulkhead(pool)
         self._services = KnownServices(services, self._database.services)
         self._claims = Claims(pool)
-        self._fetches: Fetches[Asker] = Fetches(self._send)
         self._sessions: Sessions = (
             Members(place, self) if place.is_cluster else SessionKeeper(place.seeds[0], self)
+        )
+        self._fetching = Fetching(
+            self._sessions,
+            self._database,
+            self._pins,
+            self._catch_up,
+            self._entries.put if entries_max else None,
         )
         self._trusted_until = 0.0
         self._hits = self._misses = 0
@@ -102,7 +104,7 @@ class NearCache:
 
     def evict(self, number: str) -> None:
         """The account changed."""
-        self._fetches.crossed(number)
+        self._fetching.crossed(number)
         self._views.drop(number)
         for pieces in self._shelf.pieces:
             pieces.drop(number)
@@ -111,7 +113,7 @@ class NearCache:
 
     def forget(self) -> None:
         """Anything may have changed."""
-        self._fetches.crossed_all()
+        self._fetching.crossed_all()
         self._entries.clear()
         self._renamed()
 
@@ -140,7 +142,7 @@ class NearCache:
         """Anything that came from this node of a cluster may have changed."""
         assert isinstance(self._entries, Parts)
         self._entries.clear_part(address)
-        self._fetches.crossed_all()
+        self._fetching.crossed_all()
         self._renamed()
 
     def _take_services(self, reply: Reply) -> None:
@@ -252,92 +254,15 @@ class NearCache:
             self._hits += 1
             asker(None)
             return
-        self._misses += 1
-        session = self._sessions.of(number)
-        if len(self._fetches) >= _WAITING_MAX:
-            asker(Refused(Refusal.TRY_LATER, "too many lookups wait"))
-        elif session is None or session.floor is None or number in self._pins:
-            self._database.ask(number, asker)
-        elif session.is_silent:
-            self._database.ask(number, self._or_redis(number, asker))
-        else:
-            self._fetches.join(number, asker)
+        self.fetch(number, asker)
 
     def _is_known_absent(self, number: str) -> bool:
         return time.monotonic() <= self._trusted_until and self._entries.get(number) == _ABSENT
 
-    def _or_redis(self, number: str, asker: Asker) -> Asker:
-        """PostgreSQL is away: nothing can be committed either, so Redis is as new as it gets."""
-
-        def tell(found: Found) -> None:
-            if isinstance(found, Refused) and self._sessions.of(number) is not None:
-                self._fetches.join(number, asker)
-            else:
-                asker(found)
-
-        return tell
-
-    def _send(self, batch: dict[str, list[Asker]]) -> None:
-        for session, part in self._sessions.parted(batch):
-            if session is None or session.link.is_congested:
-                self._arrived(None, part, LinkLostError("redis is away or congested"))
-            else:
-                session.read(list(part), partial(self._arrived, session, part))
-
-    def _arrived(
-        self, session: Session | None, batch: dict[str, list[Asker]], reply: Reply
-    ) -> None:
-        self._catch_up()
-        if session is None or not isinstance(reply, list):
-            for number, askers in batch.items():
-                self._fetches.arrived(number, askers)
-                self._ask_database_for(number, askers)
-            return
-        for (number, askers), value in zip(batch.items(), reply, strict=True):
-            may_keep = self._fetches.arrived(number, askers) and number not in self._pins
-            if isinstance(value, Exception):
-                self._look_elsewhere(session, number, askers, value)
-            else:
-                self._settle(session, number, askers, value, may_keep)
-
-    def _look_elsewhere(
-        self, session: Session, number: str, askers: list[Asker], error: Exception
-    ) -> None:
-        """The slot is on its way to another node; what is found there is not kept yet."""
-        found = self._sessions.elsewhere(session, error)
-        if found is None:
-            self._ask_database_for(number, askers)
-            return
-        other, is_asking = found
-
-        def answered(reply: Reply) -> None:
-            if isinstance(reply, bytes):
-                self._settle(other, number, askers, reply, may_keep=False)
-            else:
-                self._ask_database_for(number, askers)
-
-        other.read_stray(number, is_asking, answered)
-
-    def _settle(
-        self,
-        session: Session,
-        number: str,
-        askers: list[Asker],
-        value: bytes | None,
-        may_keep: bool,
-    ) -> None:
-        if value is None:
-            if not session.is_complete:
-                self._ask_database_for(number, askers)
-                return
-            value = _ABSENT
-        elif session.floor is None or value[:4] < session.floor or not is_whole(value):
-            self._ask_database_for(number, askers)
-            return
-        if may_keep and self._keeps and time.monotonic() <= session.trusted_until:
-            self._entries.put(number, value)
-        for asker in askers:
-            asker(value or None)
+    def fetch(self, number: str, asker: Asker) -> None:
+        """The same for a number of letters and digits that `at_hand` does not know."""
+        self._misses += 1
+        self._fetching.fetch(number, asker)
 
     def _complain(self, number: str, error: SnapshotError) -> None:
         """At most once a second: after an upgrade it may be every account."""
@@ -345,10 +270,6 @@ class NearCache:
         if time.monotonic() > self._complain_after:
             self._complain_after = time.monotonic() + 1
             _log.error("snapshot cannot be read", account=number, error=str(error))
-
-    def _ask_database_for(self, number: str, askers: list[Asker]) -> None:
-        for asker in askers:
-            self._database.ask(number, asker)
 
     async def publish(self, lanes: Sequence[PaidLane]) -> None:
         """Make every worker's next check see these lanes. To be called before the answer."""
@@ -388,7 +309,7 @@ class NearCache:
             "misses": self._misses,
             "entries": len(self._entries),
             "evictions": self._evictions + self._entries.evictions,
-            "fetches": self._fetches.sent_count,
+            "fetches": self._fetching.count,
             "database_lookups": self._database.lookups,
             "database_refused": self._database.refused,
             "failed_writes": self._failed_writes,

@@ -14,6 +14,9 @@ class Pins:
     def __len__(self) -> int:
         return len(self._until)
 
+    def __bool__(self) -> bool:
+        return bool(self._until or self._everything_until)
+
     def __contains__(self, account: str) -> bool:
         return bool(self._everything_until) or account in self._until
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from server.lookup import merge
@@ -139,18 +139,17 @@ class Session:
             return True
         return self.silence_seconds() > _SILENCE_MAX_SECONDS
 
-    def read(self, numbers: Sequence[str], answer: Callable[[Reply], None]) -> None:
+    def read(self, numbers: Collection[str], answer: Callable[[Reply], None]) -> None:
         """Ask for snapshots.
 
         The reply is a list of bytes or None, in a cluster with errors among them, or an error.
         """
-        keys = [b"a:" + number.encode() for number in numbers]
         if self._is_member:
+            keys = [b"a:" + number.encode() for number in numbers]
             commands = [b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(key), key) for key in keys]
             self.link.send_many(b"".join(commands), len(commands), answer)
-            return
-        parts = [b"$%d\r\n%b\r\n" % (len(key), key) for key in keys]
-        self.link.send(b"*%d\r\n$4\r\nMGET\r\n" % (len(keys) + 1) + b"".join(parts), answer)
+        else:
+            self.link.send(_mget(numbers), answer)
 
     def read_stray(self, number: str, asking: bool, answer: Callable[[Reply], None]) -> None:
         """Ask for one snapshot that another node has sent us here for."""
@@ -220,6 +219,17 @@ class Session:
         self.closed.set()
         if self._link is not None:
             self._owner.lost()
+
+
+def _mget(numbers: Collection[str]) -> bytes:
+    """The command for these accounts; quick where all have the same length, as they mostly have."""
+    text = "".join(numbers)
+    size, rest = divmod(len(text), len(numbers))
+    before = f"\r\n${size + len(ACCOUNT)}\r\n{ACCOUNT.decode()}"
+    if rest or not text.isascii() or max(map(len, numbers)) != size:
+        keys = [ACCOUNT + number.encode() for number in numbers]
+        return packed("MGET", *keys)
+    return f"*{len(numbers) + 1}\r\n$4\r\nMGET{before}{before.join(numbers)}\r\n".encode()
 
 
 def _beat(text: bytes | None) -> Beat | None:

@@ -50,9 +50,10 @@ FORMAT = 1
 HEADER = Struct(">IIIH")
 """Epoch, billed version, paid version, length of the billed half."""
 
+_header = HEADER.unpack_from
+
 STATES = tuple(AccountState)
 _STATE_BYTES = {state.value.encode(): place for place, state in enumerate(STATES)}
-_MISSING_HALF = b"\0\0\0\0"
 _READING_BYTES_MAX = 6
 _READING_OF_EIGHT = 7
 _SERVICE_BEHIND = 31
@@ -79,9 +80,12 @@ def split(value: bytes) -> tuple[int, int, bytes, int, bytes]:
     return epoch, billed_version, value[HEADER.size : middle], paid_version, value[middle:]
 
 
-def is_whole(value: bytes) -> bool:
-    """Whether both halves are there."""
-    return len(value) > HEADER.size and value[4:8] != _MISSING_HALF and value[8:12] != _MISSING_HALF
+def is_whole(value: bytes, floor: int = 0) -> bool:
+    """Whether both halves are there, of no older epoch than `floor`."""
+    if len(value) <= HEADER.size:
+        return False
+    epoch, billed_version, paid_version, _ = _header(value)
+    return bool(epoch >= floor and billed_version and paid_version)
 
 
 def billed_half(

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import asyncio
 
-from server.lookup.fetches import KEYS_MAX, Fetches
+from server.lookup.fetches import KEYS_MAX, Batch, Fetches
 
 
 class Wire:
     """Keeps what was sent."""
 
     def __init__(self) -> None:
-        self.sent: list[dict[str, list[str]]] = []
+        self.sent: list[Batch[str]] = []
+        self.fetches: Fetches[str] = Fetches(self._send)
 
-    def send(self, batch: dict[str, list[str]]) -> None:
+    def _send(self, batch: Batch[str]) -> None:
         self.sent.append(batch)
+        self.fetches.under_way(batch)
 
 
 async def test_one_turn_is_one_question() -> None:
     wire = Wire()
-    fetches: Fetches[str] = Fetches(wire.send)
+    fetches = wire.fetches
     fetches.join("1", "a")
     fetches.join("2", "b")
     fetches.join("1", "c")
@@ -31,50 +33,66 @@ async def test_one_turn_is_one_question() -> None:
 
 async def test_a_fetch_under_way_is_joined_and_may_be_kept() -> None:
     wire = Wire()
-    fetches: Fetches[str] = Fetches(wire.send)
+    fetches = wire.fetches
     fetches.join("1", "a")
     await asyncio.sleep(0)
     fetches.join("1", "b")
     await asyncio.sleep(0)
     assert wire.sent == [{"1": ["a", "b"]}]
-    assert fetches.arrived("1", wire.sent[0]["1"])
+    fetches.arrived(wire.sent[0])
+    assert wire.sent[0].may_keep("1")
     assert len(fetches) == 0
 
 
 async def test_who_comes_after_an_eviction_asks_anew_and_the_old_answer_is_not_kept() -> None:
     wire = Wire()
-    fetches: Fetches[str] = Fetches(wire.send)
+    fetches = wire.fetches
     fetches.join("1", "early")
     await asyncio.sleep(0)
     fetches.crossed("1")
     fetches.join("1", "late")
     await asyncio.sleep(0)
     assert wire.sent == [{"1": ["early"]}, {"1": ["late"]}]
-    assert not fetches.arrived("1", wire.sent[0]["1"])
-    assert fetches.arrived("1", wire.sent[1]["1"])
+    assert not wire.sent[0].may_keep("1")
+    assert wire.sent[1].may_keep("1")
 
 
 async def test_forgetting_everything_crosses_every_fetch() -> None:
     wire = Wire()
-    fetches: Fetches[str] = Fetches(wire.send)
+    fetches = wire.fetches
     fetches.join("1", "a")
     await asyncio.sleep(0)
     fetches.crossed_all()
-    assert not fetches.arrived("1", wire.sent[0]["1"])
+    fetches.join("1", "late")
+    await asyncio.sleep(0)
+    assert wire.sent == [{"1": ["a"]}, {"1": ["late"]}]
+    assert not wire.sent[0].may_keep("1")
 
 
 async def test_a_question_not_sent_yet_is_not_crossed() -> None:
     wire = Wire()
-    fetches: Fetches[str] = Fetches(wire.send)
+    fetches = wire.fetches
     fetches.join("1", "a")
     fetches.crossed("1")
     await asyncio.sleep(0)
-    assert fetches.arrived("1", wire.sent[0]["1"])
+    assert wire.sent[0].may_keep("1")
+
+
+async def test_an_answered_fetch_is_not_joined() -> None:
+    wire = Wire()
+    fetches = wire.fetches
+    fetches.join("1", "a")
+    await asyncio.sleep(0)
+    fetches.arrived(wire.sent[0])
+    fetches.join("1", "b")
+    assert len(fetches) == 1
+    await asyncio.sleep(0)
+    assert wire.sent == [{"1": ["a"]}, {"1": ["b"]}]
 
 
 async def test_a_crowd_is_sent_in_parts() -> None:
     wire = Wire()
-    fetches: Fetches[str] = Fetches(wire.send)
+    fetches = wire.fetches
     for number in range(KEYS_MAX + 1):
         fetches.join(str(number), "a")
     await asyncio.sleep(0)

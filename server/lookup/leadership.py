@@ -151,7 +151,7 @@ class Leadership:
 
         def confirm(done: asyncio.Future[object]) -> None:
             if done.cancelled() or done.exception() is not None:
-                return  # the merges before it fail likewise, and end this term
+                return  # so did a merge before it, which ends this term; or the link is lost
             if not self._fleet.is_settled:
                 return  # something is on its way to another node; the next one confirms it
             self._feed.confirm(lsn)

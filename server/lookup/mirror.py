@@ -217,9 +217,21 @@ class Mirror:
             await self._in_flight.popleft()
 
     def applied(self, epoch: int, lsn: int, system: str) -> asyncio.Future[Reply]:
-        """Note how far we are, after the data sent so far."""
+        """Note how far we are, when the data sent so far stands there; fails when it does not.
+
+        The order of commands is not enough: what refused the data (missing scripts, a full memory)
+        may be over when the note arrives, and the data would be missing for ever.
+        """
         mark = Applied(epoch, lsn, self.run_id, system)
-        return self._link.ask(merge.advance(self.names.applied, bytes(mark)))
+        note = merge.advance(self.names.applied, bytes(mark))
+        if not self._in_flight:
+            return self._link.ask(note)
+        return asyncio.ensure_future(self._ask_after(tuple(self._in_flight), note))
+
+    async def _ask_after(self, sent: tuple[asyncio.Future[Reply], ...], command: bytes) -> Reply:
+        for each in sent:
+            await each
+        return await self._link.ask(command)
 
     async def beat(self, beat: Beat) -> tuple[bool, Complete | None, bytes | None]:
         """Show a sign of life. False = another leader is ahead. And the marks that stand."""

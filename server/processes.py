@@ -58,8 +58,14 @@ def _worker(
 ) -> None:
     from server.app import run_worker
 
+    def opened() -> None:
+        # The site has a socket of its own and closes it when it begins to drain. With this one
+        # open as well, a worker whose supervisor was killed would keep the port to the end.
+        listener.close()
+        ready()
+
     configure()
-    run_worker(settings, listener, ring, index, ready)
+    run_worker(settings, listener, ring, index, opened)
 
 
 def _sync(settings: Settings, listener: socket.socket, ready: Ready) -> None:

@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from tests.faults.shim import compiler
 from tests.faults.theatre import Theatre, Total
 
 
@@ -22,6 +23,8 @@ def main(words: Sequence[str]) -> int:
     seeds: Sequence[int] = range(options.first, options.first + options.seeds)
     if options.seed is not None:
         seeds = [options.seed]
+    if compiler() is None:
+        print("no C compiler: jumps of clocks and slow disks are left out")
     total = Total()
     with Theatre(options.failover) as theatre:
         for seed in seeds:

@@ -28,9 +28,16 @@ SETTINGS = {
 class Database:
     """`server` is the one that takes writes now."""
 
-    def __init__(self, directory: Path, town: Town, settings: Mapping[str, str] = {}) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        town: Town,
+        settings: Mapping[str, str] = {},
+        binaries: Path | None = None,
+    ) -> None:
         self._directory = directory
         self._settings = {**SETTINGS, **settings}
+        self._binaries = binaries
         self._count = 1
         town.copy(directory / "pg-1")
         self.server = self._made(directory / "pg-1")
@@ -38,7 +45,7 @@ class Database:
         self.is_down = True
 
     def _made(self, directory: Path) -> EmbeddedPostgres:
-        return EmbeddedPostgres(directory, settings=self._settings)
+        return EmbeddedPostgres(directory, settings=self._settings, binaries=self._binaries)
 
     def start(self) -> None:
         """Returns when it takes connections."""

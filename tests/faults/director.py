@@ -53,6 +53,7 @@ class Director:
     def heal(self) -> float:
         """Everything works again; the moment from which on it does."""
         stage = self._stage
+        self._shift(server=0.0, postgres=0.0)
         for host in stage.hosts:
             for proxy in host.proxies:
                 self._change(proxy, FAIR)
@@ -148,6 +149,19 @@ class Director:
         if host.is_alive() and host.process is not None:
             processes.send([host.process.pid], signal.SIGHUP)
 
+    # Clocks and disks
+
+    def _shift(self, *, server: float | None = None, postgres: float | None = None) -> None:
+        shim = self._stage.shim
+        if shim is not None and server is not None:
+            shim.server.set(shift_seconds=server)
+        if shim is not None and postgres is not None:
+            shim.postgres.set(shift_seconds=postgres)
+
+    def _slow_disk(self, seconds: float) -> None:
+        if self._stage.shim is not None:
+            self._stage.shim.postgres.set(sync_seconds=seconds)
+
     # PostgreSQL
 
     def _signal_postgres(self, number: signal.Signals) -> None:
@@ -227,6 +241,9 @@ _BEGIN: dict[Kind, Step] = {
     Kind.SERVER_STOP: lambda d, f: d._signal_server(f, signal.SIGSTOP),
     Kind.SERVER_END: Director._end_server,
     Kind.SERVER_RENEW: Director._renew_workers,
+    Kind.SERVER_CLOCK: lambda d, f: d._shift(server=f.amount),
+    Kind.POSTGRES_CLOCK: lambda d, f: d._shift(postgres=f.amount),
+    Kind.POSTGRES_SLOW_DISK: lambda d, f: d._slow_disk(f.amount),
     Kind.POSTGRES_CRASH: lambda d, _: d._stage.database.crash(),
     Kind.POSTGRES_BACKEND_KILL: lambda d, f: d._signal_backend(f, signal.SIGKILL),
     Kind.POSTGRES_STOP: lambda d, _: d._signal_postgres(signal.SIGSTOP),
@@ -244,6 +261,9 @@ _BEGIN: dict[Kind, Step] = {
     Kind.REDIS_CLIENTS_KILL: lambda d, _: d._ask_valkey("CLIENT", "KILL", "TYPE", "normal"),
 }
 _END: dict[Kind, Step] = {
+    Kind.SERVER_CLOCK: lambda d, _: d._shift(server=0.0),
+    Kind.POSTGRES_CLOCK: lambda d, _: d._shift(postgres=0.0),
+    Kind.POSTGRES_SLOW_DISK: lambda d, _: d._slow_disk(0.0),
     Kind.WORKER_STOP: lambda d, f: d._signal_server(f, signal.SIGCONT),
     Kind.SYNC_STOP: lambda d, f: d._signal_server(f, signal.SIGCONT),
     Kind.JANITOR_STOP: lambda d, f: d._signal_server(f, signal.SIGCONT),

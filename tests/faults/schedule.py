@@ -53,6 +53,9 @@ class Kind(Enum):
     REDIS_FLUSH = "flush Redis"
     REDIS_SCRIPTS_FLUSH = "flush Redis's scripts"
     REDIS_CLIENTS_KILL = "end all sessions of Redis"
+    SERVER_CLOCK = "the server's clock jumps"
+    POSTGRES_CLOCK = "PostgreSQL's clock jumps"
+    POSTGRES_SLOW_DISK = "every sync to disk takes long"
     DELAY = "delay"
     NARROW = "a narrow line"
     CUT = "cut all connections"
@@ -85,7 +88,7 @@ class Fault:
     which: int = 0
     """The place of a worker, a backend."""
     amount: float = 0.0
-    """Seconds of a delay, bytes a second of a narrow line."""
+    """Seconds of a delay, a jump, a sync; bytes a second of a narrow line."""
 
     @property
     def component(self) -> Component:
@@ -113,6 +116,8 @@ _OF_LINES = {
     Line.TO_REDIS: Component.REDIS,
     Line.FRONT: Component.FRONT,
 }
+SHIMMED = (Kind.SERVER_CLOCK, Kind.POSTGRES_CLOCK, Kind.POSTGRES_SLOW_DISK)
+"""They need a C compiler; without one nothing is done in their place."""
 _KILLS = (
     Kind.WORKER_KILL,
     Kind.SYNC_KILL,
@@ -128,6 +133,7 @@ _OF_PROCESSES = (
     *(Kind.POSTGRES_STOP, Kind.POSTGRES_BACKEND_STOP, Kind.POSTGRES_SESSIONS_END),
     *(Kind.REDIS_OLD, Kind.REDIS_STOP, Kind.REDIS_FLUSH, Kind.REDIS_SCRIPTS_FLUSH),
     Kind.REDIS_CLIENTS_KILL,
+    *SHIMMED,
 )
 _OF_NETWORKS = (
     *(Kind.DELAY, Kind.NARROW, Kind.CUT, Kind.CUT_TWICE, Kind.HOLD_REQUESTS, Kind.HOLD_REPLIES),
@@ -177,6 +183,10 @@ def _fault(dice: random.Random, kind: Kind, hosts: int) -> Fault:
         amount = dice.choice((0.002, 0.01, 0.05, 0.15))
     elif kind is Kind.NARROW:
         amount = dice.choice((20_000, 100_000, 500_000))
+    elif kind is Kind.POSTGRES_SLOW_DISK:
+        amount = dice.choice((0.02, 0.1, 0.4))
+    elif kind in SHIMMED:
+        amount = dice.choice((0.7, 30.0, 3600.0, 172_800.0)) * dice.choice((-1, 1))
     return Fault(at, seconds, kind, line, host, which, amount)
 
 

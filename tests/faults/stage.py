@@ -12,6 +12,7 @@ from server.embedded import EmbeddedValkey
 from tests.faults.background import Background
 from tests.faults.database import Database
 from tests.faults.host import Host
+from tests.faults.shim import made
 from tests.faults.town import Town
 
 # The embedded server would remove a dump of the usual name when it starts.
@@ -32,13 +33,21 @@ class Stage:
         failover: bool = False,
         environment: Mapping[str, str] = {},
         settings: Mapping[str, str] = {},
+        is_shimmed: bool = False,
     ) -> None:
         self.background = background
         self.directory = directory
+        self.shim = made(directory / "shim") if is_shimmed else None
+        """Moves clocks and slows the disk; None where that is not wanted, or not possible."""
+        binaries = None
+        if self.shim is not None:
+            binaries = self.shim.binaries
+            environment = {**environment, **self.shim.environment}
+            settings = {**settings, "fsync": "on"}  # else there is nothing to be slowed
         self.failover = failover
         self._hosts_count = hosts
         self._environment = environment
-        self.database = Database(directory, town, settings)
+        self.database = Database(directory, town, settings, binaries)
         self.valkey = EmbeddedValkey(directory / "valkey", settings=_VALKEY)
         self.valkey_is_down = False
         self.hosts: list[Host] = []

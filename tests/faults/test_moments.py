@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import socket
+import time
 
 from server.embedded import processes
 from tests.faults.background import Background
@@ -66,6 +67,26 @@ def test_a_stopped_sync_does_not_keep_the_port_from_the_next_server(
         eventually(lambda: is_bound(probe, host.behind))
     assert processes.is_alive(stopped)
     processes.send([stopped], signal.SIGCONT)
+
+
+def test_workers_that_drain_after_their_supervisors_death_let_the_next_server_begin(
+    open_stage: OpenStage, background: Background
+) -> None:
+    """A request that never ends keeps its worker at work for as long as it may drain."""
+    stage = open_stage()
+    host = stage.hosts[0]
+    lines = [socket.create_connection(host.behind) for _ in range(8)]
+    for line in lines:
+        line.sendall(b"POST /pay/sber HTTP/1.1\r\nHost: kvitok\r\nContent-Length: 9\r\n\r\n1")
+    time.sleep(0.2)
+    workers = host.pids("worker")
+    host.kill()
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        eventually(lambda: is_bound(probe, host.behind))
+    assert any(map(processes.is_alive, workers))
+    for line in lines:
+        line.close()
 
 
 def is_bound(probe: socket.socket, place: Place) -> bool:

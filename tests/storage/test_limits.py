@@ -31,8 +31,8 @@ async def allow(pool: Pool, *, account_day: int = 0, hour: int = 0) -> None:
     )
 
 
-def orders(count: int, **changes: object) -> list[Order]:
-    return [replace(ORDER, agent_payment_id=f"n{n}", **changes) for n in range(count)]  # type: ignore[arg-type]
+def orders(count: int) -> list[Order]:
+    return [replace(ORDER, agent_payment_id=f"n{n}") for n in range(count)]
 
 
 async def credited(pool: Pool) -> int:

@@ -16,16 +16,24 @@ from server.lookup.ring import Ring
 from server.supervisor import Body, Ready, Supervisor, listen
 
 
-def supervise(settings: Settings, on_ready: Callable[[int], None], data: Path | None = None) -> int:
+def supervise(
+    settings: Settings,
+    on_ready: Callable[[int], None],
+    data: Path | None = None,
+    written: int = 0,
+) -> int:
     """Serve until a signal; `on_ready` is told the port. Returns the exit code.
 
-    Working files go to `data`, where there is one, and are cleared at every start.
+    Working files go to `data`, where there is one, and are cleared at every start. Redis is not
+    believed until it holds what stands before the WAL position `written`: an earlier server may
+    have died with the only word of a payment that Redis did not take.
     """
     directory = _metrics_directory(data)
     # prometheus_client looks for this when it is imported, which the workers do after the fork.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
     listener = listen(settings.host, settings.port)
     ring = Ring.create(settings.workers)
+    ring.pin(0, written)
     bodies: dict[str, Body] = {
         "sync": partial(_sync, settings, listener),
         "janitor": partial(_janitor, settings, listener),

@@ -22,6 +22,7 @@ from server.cli.context import (
     run,
     said,
     stop,
+    with_connection,
 )
 from server.config import Settings, read_settings
 
@@ -76,6 +77,7 @@ def demo(
 
 def serve(port: PortOption = 8080, workers: WorkersOption = 1) -> None:
     """Serve with PostgreSQL and Redis from the environment (production)."""
+    from server.lookup.slot import current_lsn
     from server.storage.migrate import migrate
 
     settings = read_settings(port=port, workers=workers)
@@ -83,8 +85,12 @@ def serve(port: PortOption = 8080, workers: WorkersOption = 1) -> None:
         if not getattr(settings, name):
             variable = f"KVITOK_{name.upper()}"
             stop(EXIT_USAGE, said(f"set {variable}", f"задайте {variable}"))
-    run(migrate(settings.dsn))
-    raise typer.Exit(_supervise(settings, _ready_line))
+
+    async def prepare() -> int:
+        await migrate(settings.dsn)
+        return await with_connection(settings, current_lsn)
+
+    raise typer.Exit(_supervise(settings, _ready_line, written=run(prepare())))
 
 
 def dsn(
@@ -134,11 +140,14 @@ def _progress(done: int, total: int, what: str) -> None:
 
 
 def _supervise(
-    settings: Settings, on_ready: Callable[[int], None], data: Path | None = None
+    settings: Settings,
+    on_ready: Callable[[int], None],
+    data: Path | None = None,
+    written: int = 0,
 ) -> int:
     from server.processes import supervise
 
-    return supervise(settings, on_ready, data)
+    return supervise(settings, on_ready, data, written)
 
 
 def _announce(running: Running, data: Path, port: int) -> None:

@@ -11,7 +11,7 @@ from tests.faults.background import Background
 from tests.faults.conftest import OpenStage
 from tests.faults.counter import Counter, eventually
 from tests.faults.networks import Said
-from tests.faults.proxy import Place, Weather
+from tests.faults.proxy import FAIR, Place, Weather
 from tests.faults.stage import Stage
 from tests.faults.town import ORDINARY
 
@@ -52,6 +52,38 @@ def test_a_repeat_tells_everybody_what_its_first_could_not(
     assert again.body == paid.body
     assert living.debts(ACCOUNT) == {before - KOPECKS}
     processes.send(stage.hosts[1].pids(), signal.SIGCONT)
+
+
+def test_a_server_that_starts_again_does_not_show_what_redis_has_missed(
+    open_stage: OpenStage, background: Background
+) -> None:
+    """It told its workers by the ring alone, and the ring died with it; the new sync is slow."""
+    stage = open_stage()
+    host = stage.hosts[0]
+    counter = Counter(background, host.place)
+    before = counter.debt(ACCOUNT)
+    assert before is not None
+    stop_syncs(stage)
+    cut_off_redis(background, stage, 0)
+    paid = counter.pay("72", ACCOUNT, KOPECKS)
+    assert paid is not None
+    assert paid.said is Said.DONE
+    assert counter.debts(ACCOUNT) == {before - KOPECKS}
+    host.kill()
+    background.run(host.to_redis.change(FAIR))
+    host.begin_start()
+    eventually(lambda: bool(host.pids("sync")))
+    stop_syncs(stage)
+    shown: list[int | None] = []
+
+    def is_shown() -> bool:
+        shown.append(counter.debt(ACCOUNT))
+        return shown[-1] is not None
+
+    eventually(is_shown)
+    assert {*shown, *counter.debts(ACCOUNT, 20)} - {None} == {before - KOPECKS}
+    processes.send(host.pids(), signal.SIGCONT)
+    host.await_start()
 
 
 def test_a_stopped_sync_does_not_keep_the_port_from_the_next_server(

@@ -56,8 +56,8 @@ async def lent(
         try:
             async with asyncio.timeout(seconds):
                 yield connection
-        except TimeoutError:
-            throw_away(connection)
+        except (TimeoutError, asyncpg.ReadOnlySQLTransactionError):
+            throw_away(connection)  # the other one is a primary no longer
             raise
 
 

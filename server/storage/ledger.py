@@ -51,7 +51,8 @@ class PostgresLedger:
 
     @lost_is_unknown
     async def _absorb(self, account: str) -> None:
-        await self._pool.execute("call ledger.absorb_readings($1)", account)
+        async with lent(self._pool) as connection:
+            await connection.execute("call ledger.absorb_readings($1)", account)
 
     @lost_is_unknown
     async def remember(
@@ -118,7 +119,8 @@ class PostgresLedger:
     @lost_is_unknown
     async def meters(self, account: str) -> tuple[MeterRecord, ...]:
         """The account's meters in use, with the mean monthly use of the last twelve months."""
-        rows = await self._pool.fetch(_METERS, account)
+        async with lent(self._pool) as connection:
+            rows = await connection.fetch(_METERS, account)
         return tuple(
             MeterRecord(row["meter"], row["last_reading"], row["last_date"], row["month_mean"])
             for row in rows
@@ -129,25 +131,18 @@ class PostgresLedger:
         self, agent: str, reading_id: str, account: str, readings: Sequence[Reading], on: dt.date
     ) -> None:
         """Record plausible readings; a repeat under the same id records nothing."""
-        await self._pool.executemany(
-            "insert into ledger.reading (account, meter, read_on, value_thousandths, source,"
-            " source_id) select $1, $2, $3, $4, $5, $6 where $6 = '' or not exists ("
-            "select from ledger.reading where account = $1 and meter = $2 and source = $5"
-            " and source_id = $6)",
-            [(account, item.meter, on, item.value, agent, reading_id) for item in readings],
-        )
+        async with lent(self._pool) as connection:
+            await connection.executemany(
+                _RECORD_READING,
+                [(account, item.meter, on, item.value, agent, reading_id) for item in readings],
+            )
         await self._absorb(account)
 
     @lost_is_unknown
     async def next_open_day(self, agent: str, day: dt.date) -> dt.date:
         """The first day at or after `day` that is not closed."""
-        found: dt.date = await self._pool.fetchval(
-            "select min(d)::date from generate_series($2::date, greatest($2::date, current_date)"
-            " + 31, interval '1 day') d where not exists (select from ledger.business_day b"
-            " where b.agent = $1 and b.day = d::date and b.closed_at is not null)",
-            agent,
-            day,
-        )
+        async with lent(self._pool) as connection:
+            found: dt.date = await connection.fetchval(_NEXT_OPEN_DAY, agent, day)
         return found
 
     @lost_is_unknown
@@ -163,6 +158,18 @@ select p.payment_id, p.agent, p.agent_payment_id, p.account, p.amount_kopecks, p
        p.recorded_at, p.readings, p.terminal, e.state, e.state_at, e.held_at, e.credited_at,
        e.reason
   from ledger.payment p cross join lateral ledger.history(p.payment_id, p.recorded_at) e
+"""
+_RECORD_READING = """
+insert into ledger.reading (account, meter, read_on, value_thousandths, source, source_id)
+select $1, $2, $3, $4, $5, $6
+ where $6 = '' or not exists (select from ledger.reading where account = $1 and meter = $2
+                                 and source = $5 and source_id = $6)
+"""
+_NEXT_OPEN_DAY = """
+select min(d)::date
+  from generate_series($2::date, greatest($2::date, current_date) + 31, interval '1 day') d
+ where not exists (select from ledger.business_day b
+                    where b.agent = $1 and b.day = d::date and b.closed_at is not null)
 """
 _METERS = """
 select m.number as meter, l.value_thousandths as last_reading, l.read_on as last_date,

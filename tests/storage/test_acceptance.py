@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from server.money import Money
-from server.payments.ports import Order, OutcomeUnknown, Result
+from server.payments.ports import Action, Move, Order, OutcomeUnknown, Result
 from server.sealing import FileSealer
 from server.storage.connection import Connection, lent, open_pool
 from server.storage.ledger import PostgresLedger
@@ -214,6 +214,27 @@ async def test_a_session_that_hangs_is_thrown_away_in_time(database_dsn: str) ->
         with pytest.raises(TimeoutError):
             async with lent(pool, 10), lent(pool, 0.1):
                 raise AssertionError("there is only one connection")
+
+
+@pytest.mark.parametrize("moves", [True, False])
+async def test_a_primary_that_was_demoted_is_left_for_whoever_is_primary_now(
+    ledger: PostgresLedger, pool: Pool, database_dsn: str, moves: bool
+) -> None:
+    await ledger.post(ORDER)
+    name = await pool.fetchval("select current_database()")
+    await pool.execute(f"alter database {name} set default_transaction_read_only = on")
+    async with open_pool(database_dsn, 1) as other_pool:
+        other = PostgresLedger(other_pool, {}, FileSealer(bytes(32)))
+
+        async def work() -> Posted:
+            if moves:
+                return await other.move(Move(Action.CANCEL, "osmp", DAY, "1"))
+            return await other.post(replace(ORDER, agent_payment_id="2"))
+
+        with pytest.raises(OutcomeUnknown):
+            await work()
+        await pool.execute(f"alter database {name} reset default_transaction_read_only")
+        assert (await work()).result is Result.ACCEPTED
 
 
 async def test_a_pool_can_be_made_while_postgres_is_away() -> None:

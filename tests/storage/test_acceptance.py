@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from server.money import Money
-from server.payments.ports import Action, Move, Order, OutcomeUnknown, Result
+from server.payments.ports import Action, Move, Order, OutcomeUnknown, Posted, Result
 from server.sealing import FileSealer
 from server.storage.connection import Connection, lent, open_pool
 from server.storage.ledger import PostgresLedger

@@ -17,7 +17,7 @@ from tests.faults.director import Director, Outage
 from tests.faults.history import Facts, History, Look, Recorded, Try, now
 from tests.faults.networks import NETWORKS, OSMP
 from tests.faults.payers import Day, Looker, Payer, ask, pay_request
-from tests.faults.schedule import CALM_SECONDS, Fault, schedule
+from tests.faults.schedule import AFTERWARDS_SECONDS, CALM_SECONDS, Fault, schedule
 from tests.faults.stage import Stage
 from tests.faults.town import ORDINARY
 from tests.faults.wire import Line
@@ -81,6 +81,7 @@ def run_faults(stage: Stage, seed: int, faults: Sequence[Fault]) -> Run:
     finally:
         history.healed = director.heal()
     watch.passed("healing")
+    time.sleep(AFTERWARDS_SECONDS)
     day.is_over, day.give_up = True, now() + _SETTLE_SECONDS
     working.result(_SETTLE_SECONDS + 30)
     watch.passed("settling")

@@ -9,6 +9,8 @@ from enum import Enum
 CALM_SECONDS = 0.6
 """At first nothing is broken, so nothing may be refused for a while."""
 FAULTS_SECONDS = 3.2
+AFTERWARDS_SECONDS = 1.0
+"""When everything works again the agents go on for a while: now nothing covers up a stale entry."""
 _COUNT = (3, 7)
 _SOLO = 0.5
 _SOLO_PAUSE_SECONDS = 0.35

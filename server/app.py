@@ -7,7 +7,6 @@ import datetime as dt
 import signal
 import socket
 import time
-from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from functools import partial
 
@@ -17,7 +16,7 @@ import structlog
 from aiohttp import web
 
 from server import __version__
-from server.agents import Agent
+from server.agent_book import AgentBook
 from server.api.kiosk import kiosk_routes
 from server.api.office import OfficeSettings
 from server.api.office_routes import office_routes
@@ -34,8 +33,7 @@ from server.protocols import load
 from server.reconciliation.posting import PublishedLedger
 from server.sealing import FileSealer
 from server.storage import catalogue
-from server.storage.agents import CHANGED, agents
-from server.storage.connection import Connection, answers
+from server.storage.connection import answers
 from server.storage.ledger import PostgresLedger
 from server.storage.mismatches import PostgresCases
 from server.storage.staff import StaffBook
@@ -47,56 +45,10 @@ from server.transport.http import ProtocolDoor, observe
 from server.transport.lane import Lane
 from server.transport.limits import PeerGuard, Rates
 from server.transport.operate import Operate
+from server.transport.proxies import behind_proxies
 from server.transport.wire import FastSite, is_tested
 
 _log = structlog.get_logger("app")
-KIOSK = "kiosk"
-"""The agent that the kiosk pages pay as."""
-_AGENTS_REREAD_SECONDS = 30.0
-
-
-class AgentBook:
-    """The agents as PostgreSQL has them; read anew when somebody notifies, and now and then."""
-
-    def __init__(self, dsn: str, sealer: FileSealer) -> None:
-        self._dsn = dsn
-        self._sealer = sealer
-        self._agents: Mapping[str, Agent] = {}
-        self._changed = asyncio.Event()
-
-    def current(self) -> Mapping[str, Agent]:
-        """As read last."""
-        return self._agents
-
-    async def read(self, connection: Connection) -> None:
-        """Read all of them."""
-        self._agents = await agents(connection, self._sealer)
-
-    async def follow(self) -> None:
-        """Keep up with changes until cancelled; a lost connection is opened again."""
-        while True:
-            try:
-                connection = await asyncpg.connect(self._dsn, timeout=10)
-            except (OSError, TimeoutError, asyncpg.PostgresError):
-                await asyncio.sleep(1)
-                continue
-            try:
-                await connection.add_listener(CHANGED, lambda *_: self._changed.set())
-                while True:
-                    await self.read(connection)
-                    self._changed.clear()
-                    await self._wait()
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
-                await asyncio.sleep(1)
-            finally:
-                connection.terminate()
-
-    async def _wait(self) -> None:
-        try:
-            async with asyncio.timeout(_AGENTS_REREAD_SECONDS):
-                await self._changed.wait()
-        except TimeoutError:
-            return
 
 
 def run_worker(
@@ -163,8 +115,7 @@ async def _application(
         services = await catalogue.services(connection)
         book = AgentBook(settings.dsn, sealer)
         await book.read(connection)
-    follow = asyncio.create_task(book.follow())
-    stack.callback(follow.cancel)
+    stack.callback(asyncio.create_task(book.follow()).cancel)
     near_cache = NearCache(
         redis_url=settings.redis_url,
         pool=pool,
@@ -184,15 +135,18 @@ async def _application(
     stack.push_async_callback(lane.stop)
     passwords = Passwords()
     stack.callback(passwords.close)
-    door = ProtocolDoor(book.current, load(), answering, settings.request_timeout_seconds)
+    door = ProtocolDoor(
+        book.current, load(), answering, settings.request_timeout_seconds, unserved=book.faults
+    )
     application = web.Application(
-        client_max_size=settings.body_bytes_max, middlewares=[page_headers]
+        client_max_size=settings.body_bytes_max,
+        middlewares=[behind_proxies(settings.proxy_networks()), page_headers],
     )
     application.add_routes(
         [
             *door.routes(),
             *Operate(partial(answers, pool), near_cache, lane.flush).routes(),
-            *kiosk_routes(desk, lambda: book.current()[KIOSK], PeerGuard(time.monotonic)),
+            *kiosk_routes(desk, book.kiosk, PeerGuard(time.monotonic)),
             *office_routes(
                 PostgresWorkbench(pool),
                 PostgresCases(pool),
@@ -222,6 +176,7 @@ def _lane(
         rates,
         head_bytes_max=settings.header_bytes_max,
         body_bytes_max=settings.body_bytes_max,
+        proxies=settings.proxy_networks(),
     )
     lane.start()
     return lane

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 PREFIX = "KVITOK_"
@@ -24,6 +25,9 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8080, ge=0, le=65535, description="port to listen on")
+    trusted_proxies: str = Field(
+        "", description="networks of proxies whose word on a peer counts, with spaces between"
+    )
     workers: int = Field(1, ge=1, le=64, description="number of worker processes")
     body_bytes_max: int = Field(256 * 1024, ge=1024, description="largest protocol request body")
     header_bytes_max: int = Field(16 * 1024, ge=1024, description="largest request header")
@@ -48,6 +52,17 @@ class Settings(BaseSettings):
         15_000_000, ge=0, description="decisions on larger sums need a second person"
     )
     demo: bool = Field(False, description="demo staff and secrets; only with the command `demo`")
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, text: str) -> str:
+        for network in text.split():
+            ip_network(network)
+        return text
+
+    def proxy_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """`trusted_proxies`, read."""
+        return tuple(ip_network(network) for network in self.trusted_proxies.split())
 
 
 def read_settings(**overrides: object) -> Settings:

@@ -6,6 +6,7 @@ import base64
 import secrets
 from pathlib import Path
 
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _KEY_BYTES = 32
@@ -32,8 +33,11 @@ class FileSealer:
         return nonce + self._cipher.encrypt(nonce, plain, None)
 
     def unseal(self, sealed: bytes) -> bytes:
-        """Raises cryptography's InvalidTag when the key is another one."""
-        return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+        """Raises ValueError when the key is another one."""
+        try:
+            return self._cipher.decrypt(sealed[:_NONCE_BYTES], sealed[_NONCE_BYTES:], None)
+        except InvalidTag:
+            raise ValueError("sealed with another installation key") from None
 
 
 def key_file(path: Path) -> str:

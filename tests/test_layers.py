@@ -18,6 +18,8 @@ ROOT = Path(__file__).resolve().parents[1]
 WORDS = ("accounts", "agents", "messages", "money", "refusals", "staff")
 APP = (
     "__main__",
+    "agent_book",
+    "agent_faults",
     "app",
     "cli",
     "config",
@@ -66,7 +68,7 @@ LAYERS = {
     ),
     "transport": Layer(
         (*WORDS, "transport", "protocols", "payments", "lookup.accounts"),
-        OBSERVING | {"aiohttp", "uvloop"},
+        OBSERVING | {"aiohttp", "uvloop", "cryptography"},
     ),
     "api": Layer(
         (*WORDS, "api", "payments", "reconciliation", "lookup"),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 import server.protocols
+from server.agent_faults import COMMON_SETTINGS
 from server.messages import (
     AccountChecked,
     Command,
@@ -43,7 +44,7 @@ from tests.protocols.vectors import Vector, load_vectors, make_agent
 FOLDER = Path(server.protocols.__file__).parent
 CODECS = tuple(load().values())
 VECTORS = load_vectors()
-CORE_SETTINGS = {"cancel_after_close", "reading_window", "remember_refusals"}
+CORE_SETTINGS = {setting.name for setting in COMMON_SETTINGS}
 DEMO_KEYS = {
     *("name", "title", "protocol", "zone", "allow_list", "limits", "settings", "secrets"),
     "key_pairs",
@@ -163,6 +164,11 @@ def test_a_misspelt_setting_is_found(codec: Codec) -> None:
     for setting in codec.settings:
         faults = setting_faults(codec, {setting.name: "no such value"})
         assert len(faults) == bool(setting.choices or setting.pattern)
+
+
+@every_codec
+def test_no_protocol_takes_a_setting_that_every_agent_has(codec: Codec) -> None:
+    assert not {setting.name for setting in codec.settings} & CORE_SETTINGS
 
 
 @pytest.mark.parametrize(

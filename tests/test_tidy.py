@@ -22,6 +22,7 @@ FORBIDDEN_SUFFIXES = ("Manager", "Service", "Helper", "Helpers", "Util", "Utils"
 
 CATCH_ALL = frozenset(
     {
+        "server/agent_book.py",
         "server/transport/answer.py",
         "server/supervisor.py",
         "server/lookup/sync.py",

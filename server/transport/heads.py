@@ -21,9 +21,11 @@ _HARMLESS = frozenset(
         *("soapaction", "date", "from", "origin", "keep-alive", "proxy-connection", "x-real-ip"),
         *("x-forwarded-for", "x-forwarded-proto", "x-forwarded-host", "x-request-id", "dnt"),
         *("via", "priority", "traceparent", "tracestate", "x-requested-with", "x-client-ip"),
+        *("authorization", "client-cert"),
     }
 )
-"""Names that change nothing about a check; one that is not here goes the long way."""
+"""Names that change nothing about the answer to a check, though perhaps whether there is one
+(server.transport.admission); one that is not here goes the long way."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping
-from ipaddress import ip_address
+from collections.abc import Callable, Collection, Mapping
 
 import structlog
 from aiohttp import web
@@ -21,15 +20,18 @@ from server.messages import (
     RefusedOutcome,
     Statement,
 )
-from server.protocols import Codec, Request, Response
+from server.protocols import UNAVAILABLE, Codec, Request, Response
 from server.refusals import Refusal
 from server.transport import metrics
+from server.transport.admission import Admission, admission
 from server.transport.answer import Answering
+from server.transport.proxies import heads_of, peer_behind
 
 Agents = Callable[[], Mapping[str, Agent]]
 """The agents as they are now; they change while we run."""
 
 _log = structlog.get_logger("access")
+_CHALLENGE = 'Basic realm="kvitok", charset="UTF-8"'
 _OPERATIONS: dict[type[object], str] = {
     AccountChecked: "check",
     PaymentAccepted: "pay",
@@ -49,8 +51,10 @@ class ProtocolDoor:
         answering: Answering,
         request_timeout_seconds: float,
         clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
+        unserved: Callable[[], Collection[str]] = tuple,
     ) -> None:
         self._agents = agents
+        self._unserved = unserved
         self._codecs = codecs
         self._answering = answering
         self._request_timeout_seconds = request_timeout_seconds
@@ -62,13 +66,16 @@ class ProtocolDoor:
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
         started = time.perf_counter()
-        agent = self._agents().get(request.match_info["agent"])
+        name = request.match_info["agent"]
+        agent = self._agents().get(name)
         codec = self._codecs.get(agent.protocol) if agent else None
         if agent is None or codec is None:
+            if name in self._unserved():
+                return _rendered(UNAVAILABLE)
             return web.Response(status=404, text="no such agent\n")
-        if not is_allowed(agent, request.remote):
-            _log.warning("address refused", agent=agent.name, peer=request.remote)
-            return web.Response(status=403, text="address not allowed\n")
+        denial = _denied(agent, request)
+        if denial is not None:
+            return denial
         if request.method not in ("GET", "POST"):
             return web.Response(status=405, headers={"Allow": "GET, POST"})
         raw_path, _, query = request.raw_path.partition("?")
@@ -101,13 +108,16 @@ class ProtocolDoor:
         )
 
 
-def is_allowed(agent: Agent, peer: str | None) -> bool:
-    """Whether the address is on the agent's allow-list; an empty list allows nobody."""
-    if peer is None:
-        return False
-    address = ip_address(peer)
-    mapped = getattr(address, "ipv4_mapped", None)
-    return any((mapped or address) in network for network in agent.allow_list)
+def _denied(agent: Agent, request: web.Request) -> web.Response | None:
+    """What is said to who may not speak for the agent."""
+    peer = peer_behind(request)
+    said = admission(agent, peer, heads_of(request))
+    if said is Admission.ADMITTED:
+        return None
+    _log.warning("not admitted", agent=agent.name, peer=peer.address, said=said.value)
+    if said is Admission.FORBIDDEN:
+        return web.Response(status=403, text="not allowed\n")
+    return web.Response(status=401, text="not allowed\n", headers={"WWW-Authenticate": _CHALLENGE})
 
 
 def _rendered(response: Response) -> web.Response:

@@ -22,6 +22,7 @@ from server.protocols import Codec, Fast, Recognise, Render, Request, Response
 from server.refusals import Refused
 from server.transport import heads, metrics
 from server.transport.access_log import AccessLog, line_template
+from server.transport.admission import Admission, Networks, admission, is_guarded, peer_of
 from server.transport.answer import Answering
 from server.transport.limits import Rates
 
@@ -85,6 +86,7 @@ class Plan:
     """How an agent's plain checks are answered; what can be known beforehand, as bytes."""
 
     __slots__ = (
+        "admitted",
         "agent",
         "amount_max",
         "amount_min",
@@ -93,6 +95,7 @@ class Plan:
         "get",
         "get_size",
         "head",
+        "is_guarded",
         "is_rated",
         "line_of_get",
         "line_of_post",
@@ -125,6 +128,9 @@ class Plan:
         self.post_size = len(f"POST {self.path}")
         self.post_heads: dict[bytes, int] = {}
         """Length of the body by what follows the target; -1 = not plain."""
+        self.is_guarded = is_guarded(agent)
+        self.admitted: set[tuple[str, bytes]] = set()
+        """Addresses and headers that were let in where it depends on the headers."""
         self.is_rated = bool(
             limits.requests_per_second_max or limits.unknown_accounts_per_minute_max
         )
@@ -172,6 +178,7 @@ class Lane:
         *,
         head_bytes_max: int,
         body_bytes_max: int,
+        proxies: Networks = (),
         wall_clock: Callable[[], dt.datetime] = lambda: dt.datetime.now(dt.UTC),
         log: AccessLog | None = None,
     ) -> None:
@@ -191,6 +198,7 @@ class Lane:
         self.rates = rates
         self.head_bytes_max = head_bytes_max
         self.body_bytes_max = body_bytes_max
+        self.proxies = proxies
         self.log = log or AccessLog()
         self.note = self.log.lines.append
         self.plans: dict[bytes, Plan] = {}
@@ -263,6 +271,19 @@ class Lane:
             self.rates.admit(plan.agent)
         except Refused:
             return False
+        return True
+
+    def may_send(self, plan: Plan, address: str, block: bytes) -> bool:
+        """Whether who sends from there, with these headers, may speak for the agent."""
+        if (address, block) in plan.admitted:
+            return True
+        fields = heads.fields(block)
+        peer = peer_of(address, fields, self.proxies)
+        if admission(plan.agent, peer, fields) is not Admission.ADMITTED:
+            return False
+        if len(plan.admitted) >= _HEADS_MAX:
+            plan.admitted.clear()
+        plan.admitted.add((address, block))
         return True
 
     def is_plain_get(self, block: bytes) -> bool:

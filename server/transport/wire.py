@@ -32,8 +32,8 @@ import structlog
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from server.transport.admission import is_among
 from server.transport.framing import Framing
-from server.transport.http import is_allowed
 from server.transport.lane import Lane, Plan, Question
 from server.transport.metrics import FIRST_BOUND
 from server.transport.slots import Slot
@@ -63,12 +63,14 @@ class Connection(RequestHandler):
     """See the module."""
 
     __slots__ = (
-        "_allowed",
+        "_address",
         "_block",
         "_block_size",
         "_framing",
         "_held",
+        "_is_asked",
         "_is_open",
+        "_is_proxied",
         "_is_reading_held",
         "_plan",
         "_plans",
@@ -92,7 +94,9 @@ class Connection(RequestHandler):
         self._slots_done: asyncio.Future[None] | None = None
         self._plans = lane.plans
         self._plan: Plan | None = None
-        self._allowed: dict[str, bool] = {}
+        self._address = ""
+        self._is_proxied = self._is_asked = False
+        """Whether a proxy of ours is at the other end; whether the headers say who asks."""
         self._block = _NO_BLOCK
         """The headers of the last GET: the same peer sends the same ones again."""
         self._block_size = 0
@@ -101,6 +105,9 @@ class Connection(RequestHandler):
         super().connection_made(transport)
         assert self.transport is not None
         self._write = self.transport.write
+        peer = self.transport.get_extra_info("peername")
+        self._address = peer[0] if isinstance(peer, tuple) else ""
+        self._is_proxied = is_among(self._address, self.lane.proxies)
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._write = _nowhere
@@ -155,7 +162,7 @@ class Connection(RequestHandler):
         """Any bytes that begin a message: many requests at once, other agents, POSTs, the rest."""
         lane = self.lane
         if self._plans is not lane.plans:
-            self._plans, self._plan, self._allowed = lane.plans, None, {}
+            self._plans, self._plan = lane.plans, None
         answers: list[bytes] = []
         last: Plan | None = None
         at, size, room = 0, len(data), _AT_ONCE_MAX
@@ -208,7 +215,7 @@ class Connection(RequestHandler):
         if data.startswith(self._block, target_end):
             end = target_end + self._block_size
         else:
-            end = self._learn_block(data, target_end)
+            end = self._learn_block(plan, data, target_end)
         if not end:
             return None
         question = plan.recognise(data[at + plan.get_size : target_end])
@@ -219,9 +226,12 @@ class Connection(RequestHandler):
         body_at = data.find(_HEAD_END, block_at) + len(_HEAD_END)
         if body_at < block_at or body_at - at > self.lane.head_bytes_max:
             return None
-        length = plan.post_length(data[block_at:body_at])
+        block = data[block_at:body_at]
+        length = plan.post_length(block)
         end = body_at + length
         if length < 0 or length > self.lane.body_bytes_max or end > len(data):
+            return None
+        if self._is_asked and not self.lane.may_send(plan, self._address, block):
             return None
         question = plan.recognise(data[body_at:end])
         return None if question is None else (plan, question, end, plan.line_of_post)
@@ -232,15 +242,14 @@ class Connection(RequestHandler):
         plan = self.lane.plans.get(target[1]) if target else None
         if plan is None:
             return None
-        name = plan.agent.name
-        if name not in self._allowed:
-            peer = self.transport.get_extra_info("peername") if self.transport else None
-            address = peer[0] if isinstance(peer, tuple) else None
-            self._allowed[name] = is_allowed(plan.agent, address)
-        return plan if self._allowed[name] else None
+        self._is_asked = plan.is_guarded or self._is_proxied
+        if self._is_asked:  # headers that let one agent in say nothing about another
+            self._block, self._block_size = _NO_BLOCK, 0
+            return plan
+        return plan if self.lane.may_send(plan, self._address, b"") else None
 
-    def _learn_block(self, data: bytes, at: int) -> int:
-        """Where the headers after the target end, if they are plain; else 0."""
+    def _learn_block(self, plan: Plan, data: bytes, at: int) -> int:
+        """Where the headers after the target end, if they are plain and let the peer in; else 0."""
         end = data.find(_HEAD_END, at) + len(_HEAD_END)
         if at < 0 or end < len(_HEAD_END):
             return 0
@@ -249,6 +258,8 @@ class Connection(RequestHandler):
         if len(block) + QUERY_BYTES_MAX > self.lane.head_bytes_max:
             return 0
         if not self.lane.is_plain_get(block):
+            return 0
+        if self._is_asked and not self.lane.may_send(plan, self._address, block):
             return 0
         self._block, self._block_size = block, len(block)
         return end

@@ -19,10 +19,12 @@ from server.messages import Outcome
 from server.payments.desk import PaymentDesk
 from server.protocols import Request, load
 from server.transport.access_log import AccessLog
+from server.transport.admission import Networks
 from server.transport.answer import Answering
 from server.transport.http import ProtocolDoor, observe
 from server.transport.lane import Lane
 from server.transport.limits import Rates
+from server.transport.proxies import behind_proxies
 from server.transport.wire import Connection
 from tests.payments.fakes import FakeAccounts, FakeLedger, view
 from tests.protocols.vectors import make_agent
@@ -223,6 +225,7 @@ async def opened(
     town: Town | None = None,
     agents: dict[str, Agent] | None = None,
     watch: Callable[[Agent, Request, Outcome], None] = observe,
+    proxies: Networks = (),
     **options: Any,
 ) -> AsyncIterator[Door]:
     """A door in use."""
@@ -233,7 +236,9 @@ async def opened(
     desk = PaymentDesk(town, ledger, lambda: NOW)
     answering = Answering(desk, rates, _claim, watch)
     door = ProtocolDoor(lambda: book.agents, load(), answering, 60, clock=lambda: NOW)
-    application = web.Application(client_max_size=BODY_BYTES_MAX)
+    application = web.Application(
+        client_max_size=BODY_BYTES_MAX, middlewares=[behind_proxies(proxies)]
+    )
     application.add_routes(door.routes())
     lines: list[str] = []
     lane = Lane(
@@ -244,6 +249,7 @@ async def opened(
         rates,
         head_bytes_max=HEADER_BYTES_MAX,
         body_bytes_max=BODY_BYTES_MAX,
+        proxies=proxies,
         wall_clock=lambda: NOW,
         log=AccessLog(lines.append),
     )

@@ -1,0 +1,102 @@
+"""The agents as PostgreSQL has them, read anew whenever somebody has changed one.
+
+An agent with a fault is not served by anybody until it is put right: another version of it, older
+or guessed, might let in whom the new one was to keep out. Its network sees a failed exchange
+(HTTP 503) and repeats.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+import asyncpg
+import structlog
+
+from server.agent_faults import agent_faults
+from server.agents import Agent
+from server.protocols import load
+from server.refusals import Refusal, Refused
+from server.storage.agents import CHANGED, Sealer, read_agents
+from server.storage.connection import Connection
+
+_log = structlog.get_logger("agents")
+KIOSK = "kiosk"
+"""The agent that the kiosk pages pay as."""
+_REREAD_SECONDS = 30.0
+_PAUSE_SECONDS = 1.0
+
+
+class AgentBook:
+    """All agents; `follow` keeps it up to date."""
+
+    def __init__(self, dsn: str, sealer: Sealer) -> None:
+        self._dsn = dsn
+        self._sealer = sealer
+        self._agents: Mapping[str, Agent] = {}
+        self._faults: Mapping[str, tuple[str, ...]] = {}
+        self._changed = asyncio.Event()
+
+    def current(self) -> Mapping[str, Agent]:
+        """Those that are served, as read last; a new object whenever they have changed."""
+        return self._agents
+
+    def faults(self) -> Mapping[str, tuple[str, ...]]:
+        """Those that are not, and why."""
+        return self._faults
+
+    def kiosk(self) -> Agent:
+        """The agent of the kiosk pages. Raises Refused(TRY_LATER) while it is not served."""
+        agent = self._agents.get(KIOSK)
+        if agent is None:
+            raise Refused(Refusal.TRY_LATER, "the kiosk's agent is not served")
+        return agent
+
+    async def read(self, connection: Connection) -> None:
+        """Read all of them."""
+        agents, faults = await read_agents(connection, self._sealer)
+        found = dict(faults)
+        for name, agent in agents.items():
+            if faulty := agent_faults(agent, load()):
+                found[name] = faulty
+        served = {name: agent for name, agent in agents.items() if name not in found}
+        if served != self._agents:
+            self._agents = served
+        self._tell(found)
+
+    def _tell(self, faults: Mapping[str, tuple[str, ...]]) -> None:
+        """Log what is new."""
+        for name, found in faults.items():
+            if found != self._faults.get(name):
+                _log.error("agent not served", agent=name, faults=list(found))
+        for name in self._faults.keys() - faults.keys():
+            _log.info("agent has no fault any more", agent=name)
+        self._faults = faults
+
+    async def follow(self) -> None:
+        """Keep up with changes until cancelled. Whatever breaks, it is tried again."""
+        while True:
+            try:
+                await self._follow_once()
+            except Exception as error:  # else agents would never be read again
+                _log.warning("agents cannot be followed", error=repr(error))
+            await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _follow_once(self) -> None:
+        connection = await asyncpg.connect(self._dsn, timeout=10)
+        try:
+            await connection.add_listener(CHANGED, lambda *_: self._changed.set())
+            connection.add_termination_listener(lambda *_: self._changed.set())
+            while True:
+                self._changed.clear()
+                await self.read(connection)
+                await self._wait()
+        finally:
+            connection.terminate()
+
+    async def _wait(self) -> None:
+        try:
+            async with asyncio.timeout(_REREAD_SECONDS):
+                await self._changed.wait()
+        except TimeoutError:
+            return

@@ -44,6 +44,25 @@ async def test_one_node_flushed_under_load_is_filled_alone(
         await at_hand(caches[1], numbers)
 
 
+async def test_connections_to_one_node_cut_under_load_hide_no_change(
+    town: World, valkeys: ValkeyCluster
+) -> None:
+    node = valkeys.primaries[1]
+    async with town.syncing(), town.near_caches(2) as caches:
+        numbers = [str(FIRST + number) for number in range(ACCOUNTS)]
+        await at_hand(caches[0], numbers)
+        before = await epochs(valkeys)
+        async with load(town, caches, ACCOUNTS) as going:
+            for _ in range(20):
+                await in_thread(partial(node.client.client_kill_filter, _type="normal"))
+                await asyncio.sleep(0.1)
+            await eventually(lambda: is_equal(town))
+        assert going.later == 0
+        assert await epochs(valkeys) == before
+        assert caches[0].counters()["sessions"] > 5
+        await at_hand(caches[1], numbers)
+
+
 @pytest.mark.parametrize("how", ["stop", "kill"])
 async def test_a_node_that_restarts_empty_is_filled_alone(
     town: World, valkeys: ValkeyCluster, how: str

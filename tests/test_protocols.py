@@ -36,7 +36,9 @@ from server.protocols import (
     Response,
     load,
     setting_faults,
+    signatures,
 )
+from server.protocols.facts import Facts, Proof
 from server.refusals import Refusal, Refused
 from tests.protocols.junk import junk_requests, mutated, outcomes
 from tests.protocols.vectors import Vector, load_vectors, make_agent
@@ -192,6 +194,61 @@ def test_the_demo_agent_is_complete(path: Path) -> None:
 @every_codec
 def test_every_protocol_has_a_demo_agent(codec: Codec) -> None:
     assert (FOLDER / codec.name / "demo.toml").exists()
+
+
+# --- what is known of it ----------------------------------------------------------------------
+
+
+def facts_of(codec: Codec) -> Facts:
+    assert codec.facts is not None, f"{codec.name}: its codec has no facts"
+    return codec.facts
+
+
+@every_codec
+def test_the_facts_name_the_secrets_of_an_agent(codec: Codec) -> None:
+    for path in (FOLDER / codec.name).glob("demo*.toml"):
+        demo = tomllib.loads(path.read_text("utf-8"))
+        pairs = signatures.KEY_PAIRS if demo.get("key_pairs", False) else ()
+        assert {*demo.get("secrets", {}), *pairs} == set(facts_of(codec).secrets)
+
+
+@every_codec
+def test_a_protocol_that_proves_nothing_verifies_nothing(codec: Codec) -> None:
+    facts, unproven = facts_of(codec), Codec.__dataclass_fields__["verify"].default
+    assert (codec.verify is unproven) is (facts.proofs == (Proof.NONE,))
+    assert bool(facts.secrets) is (facts.proofs != (Proof.NONE,))
+
+
+@every_codec
+def test_the_facts_name_the_encodings_of_its_vectors(codec: Codec) -> None:
+    facts, seen = facts_of(codec), {"utf-8"}
+    for vector in VECTORS:
+        if vector.protocol != codec.name:
+            continue
+        if not isinstance(vector.meaning, Refusal):
+            seen.update(_DECLARED.findall(vector.request.body[:100].decode("latin-1").lower()))
+        seen.add(vector.request.agent.setting("encoding", facts.encodings[0]))
+        for reply in vector.replies:
+            response = answer(codec, vector.request, reply.outcome, dict(vector.secrets))
+            assert reply.status == UNAVAILABLE.status or can_be_read(response, facts)
+            seen.update(_CHARSET.findall(response.content_type))
+    assert seen <= {*facts.encodings, "utf-8"}
+    assert set(facts.encodings) <= seen
+    for setting in codec.settings:
+        if setting.name == "encoding":
+            assert setting.default == facts.encodings[0]
+            assert set(setting.choices) == set(facts.encodings)
+
+
+_CHARSET = re.compile("charset=([a-z0-9-]+)")
+_DECLARED = re.compile("""<[?]xml[^>]*encoding=["']([a-z0-9-]+)["']""")
+
+
+def can_be_read(response: Response, facts: Facts) -> bool:
+    """Whether the body is text in an encoding of the protocol."""
+    charset = _CHARSET.search(response.content_type)
+    encoding = charset[1] if charset else facts.encodings[0]
+    return bool(response.body.decode(encoding))
 
 
 # --- vectors ----------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from functools import cache
 from server.accounts import Meter, ServiceNames
 from server.agents import Agent
 from server.messages import Command, Outcome
+from server.protocols.facts import Facts
 from server.refusals import Refusal
 
 Headers = Mapping[str, str]
@@ -161,6 +162,7 @@ class Codec:
     `settings` are the dialect switches that its README documents.
     `fast` makes the fast lane's functions for an agent, where the agent's dialect allows them.
     `files` are what its network is handed before the start, by their names.
+    `facts` is what its code does not say.
     """
 
     name: str
@@ -178,6 +180,7 @@ class Codec:
     fast: Callable[[Agent], Fast | None] | None = None
     documents: Mapping[str, Callable[[str], tuple[str, bytes]]] = field(default_factory=dict)
     files: Mapping[str, Callable[[Agent], bytes]] = field(default_factory=dict)
+    facts: Facts | None = None
 
 
 UNAVAILABLE = Response(b"", "text/plain", status=503)

@@ -40,6 +40,8 @@ AGENT_PUBLIC_KEY = "agent_public_key"
 """The secret with which an agent's RSA signatures are checked: a PEM key or certificate."""
 SERVER_PRIVATE_KEY = "server_private_key"
 """The secret with which we sign: a PEM key without a passphrase."""
+KEY_PAIRS = (AGENT_PUBLIC_KEY, SERVER_PRIVATE_KEY)
+"""What the server holds of the two pairs."""
 AGENT_PRIVATE_KEY = "agent_private_key"
 SERVER_PUBLIC_KEY = "server_public_key"
 """The other halves, which only the agent's side has."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from urllib.parse import unquote_plus
 
 import pytest
 from hypothesis import given
@@ -35,6 +37,7 @@ from server.messages import (
 from server.money import Money
 from server.protocols import Codec, Operation, Request, Response, load
 from server.protocols.agents_side import Ask, Decision, Exchange, Intent, Network, Verdict, networks
+from server.protocols.facts import MoneyForm
 from server.refusals import Refusal
 from tests.protocols.vectors import agent_keys, load_accounts, make_agent, server_keys
 from tests.test_protocols import FOLDER
@@ -197,6 +200,18 @@ def test_every_request_means_to_the_server_what_the_network_wants(name: str) -> 
                 assert (by_agent == number) != (by_us == PAYMENT_ID)
             case other:
                 raise AssertionError(other)
+
+
+@every_network
+def test_a_sum_is_written_as_the_facts_say(name: str) -> None:
+    both = sides(name)
+    assert both.codec.facts is not None
+    asked = both.asked(Operation.PAY if Operation.PAY in both.network.asks else Operation.HOLD)
+    text = unquote_plus(f"{asked.query} {asked.body.decode('latin-1')}")
+    found = [
+        form for form in MoneyForm if re.search(rf"(?<!\d){re.escape(form.value)}(?!\d)", text)
+    ]
+    assert found == [both.codec.facts.money]
 
 
 @every_network

@@ -25,6 +25,7 @@ from server.protocols.city24.codes import (
     refusal_code,
 )
 from server.protocols.city24.requests import decode, read, verify
+from server.protocols.facts import Confidence, Facts, MoneyForm, Proof
 from server.refusals import Refusal, Refused
 
 # What is longer is no account, and no reply repeats it.
@@ -93,6 +94,13 @@ def _reply(code: Code, head: str, fields: str = "") -> Response:
 CODEC = Codec(
     name="city24",
     title="City24 / Platezhka / BNK24",
+    facts=Facts(
+        Confidence.AGREED,
+        MoneyForm.KOPECKS,
+        encodings=("utf-8", "windows-1251"),
+        proofs=(Proof.CREDENTIALS,),
+        secrets=("login", "password"),
+    ),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

@@ -37,6 +37,7 @@ from server.protocols.ckassa.requests import (
     values,
     verify,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm, Proof
 from server.refusals import Refusal, Refused
 
 _DATE = "%Y-%m-%dT%H:%M:%S"
@@ -119,6 +120,13 @@ def _reply(request: Request, code: Code, content: str = "") -> Response:
 CODEC = Codec(
     name="ckassa",
     title="Центральная касса",
+    facts=Facts(
+        Confidence.AGREED,
+        MoneyForm.KOPECKS,
+        encodings=("utf-8", "windows-1251"),
+        proofs=(Proof.DIGEST,),
+        secrets=("secret",),
+    ),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

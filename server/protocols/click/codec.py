@@ -25,6 +25,7 @@ from server.protocols.click.codes import (
     WRONG_ACCOUNT,
 )
 from server.protocols.click.requests import amount_of, decode, form_of, operation_of, verify
+from server.protocols.facts import Confidence, Facts, MoneyForm, Proof
 from server.refusals import Refusal, Refused
 
 _CONTENT_TYPE = "application/json; charset=utf-8"
@@ -102,6 +103,7 @@ def _number(digits: str) -> object:
 CODEC = Codec(
     name="click",
     title="Click",
+    facts=Facts(Confidence.OFFICIAL, MoneyForm.POINT, proofs=(Proof.DIGEST,), secrets=("secret",)),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

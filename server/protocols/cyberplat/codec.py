@@ -36,6 +36,7 @@ from server.protocols.cyberplat.requests import (
     operation_of,
     verify,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm, Proof
 from server.refusals import Refusal, Refused
 
 _END = b"</response>"
@@ -109,6 +110,13 @@ def _reply(
 CODEC = Codec(
     name="cyberplat",
     title="КиберПлат",
+    facts=Facts(
+        Confidence.PARTIAL,
+        MoneyForm.POINT,
+        encodings=("windows-1251", "utf-8"),
+        proofs=(Proof.RSA,),
+        secrets=signatures.KEY_PAIRS,
+    ),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

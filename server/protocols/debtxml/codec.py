@@ -43,6 +43,7 @@ from server.protocols.debtxml.requests import (
     decode,
 )
 from server.protocols.debtxml.transfer import Transfer, read, text
+from server.protocols.facts import Confidence, Facts, MoneyForm
 from server.refusals import Refused
 
 _NAMESPACE = "http://debt.privatbank.ua/Transfer"
@@ -192,6 +193,7 @@ def _meter(meter: Meter) -> str:
 CODEC = Codec(
     name="debtxml",
     title="ПриватБанк, Debt",
+    facts=Facts(Confidence.AGREED, MoneyForm.POINT, encodings=("utf-8", "windows-1251")),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

@@ -37,6 +37,7 @@ from server.protocols.easypay.codes import (
     TABLES,
 )
 from server.protocols.easypay.requests import DATE_TIME, decode, read, verify
+from server.protocols.facts import Confidence, Facts, MoneyForm, Proof
 from server.refusals import Refusal, Refused
 
 _BEFORE_SIGNATURE = b"<Sign>"
@@ -124,6 +125,13 @@ def _reply(request: Request, code: Code, moment: dt.datetime, content: str = "")
 CODEC = Codec(
     name="easypay",
     title="EasyPay",
+    facts=Facts(
+        Confidence.AGREED,
+        MoneyForm.POINT,
+        encodings=("utf-8", "windows-1251"),
+        proofs=(Proof.RSA,),
+        secrets=signatures.KEY_PAIRS,
+    ),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

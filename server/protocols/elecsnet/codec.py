@@ -40,6 +40,7 @@ from server.protocols.elecsnet.codes import (
     OPERATIONS,
     REPEATABLE,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm, Proof
 from server.refusals import Refusal, Refused
 
 _AUTH_CODE_LENGTH_MAX = 64
@@ -158,6 +159,13 @@ def _reply(code: Code, ansid: str = "") -> Response:
 CODEC = Codec(
     name="elecsnet",
     title="Элекснет",
+    facts=Facts(
+        Confidence.PARTIAL,
+        MoneyForm.KOPECKS,
+        encodings=("windows-1251",),
+        proofs=(Proof.RSA,),
+        secrets=signatures.KEY_PAIRS,
+    ),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

@@ -33,6 +33,7 @@ from server.protocols.erip.requests import (
     read,
     verify,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm, Proof
 from server.refusals import Refusal, Refused
 
 _NOTHING = Message(None, {}, {})
@@ -150,6 +151,13 @@ def _reply(content: str) -> Response:
 CODEC = Codec(
     name="erip",
     title="ЕРИП",
+    facts=Facts(
+        Confidence.AGREED,
+        MoneyForm.COMMA,
+        encodings=("windows-1251",),
+        proofs=(Proof.DIGEST,),
+        secrets=("salt",),
+    ),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

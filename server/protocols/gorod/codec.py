@@ -31,6 +31,7 @@ from server.protocols import (
     signatures,
     xml,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm, Proof
 from server.protocols.gorod import settings
 from server.protocols.gorod.codes import CODES, DONE, OK, OPERATIONS, REPEATABLE
 from server.refusals import Refusal, Refused
@@ -161,6 +162,13 @@ def _reply(request: Request, code: Code, content: str) -> Response:
 CODEC = Codec(
     name="gorod",
     title="Система «Город» (Челябинвестбанк)",
+    facts=Facts(
+        Confidence.OFFICIAL,
+        MoneyForm.KOPECKS,
+        encodings=("windows-1251", "utf-8"),
+        proofs=(Proof.CREDENTIALS,),
+        secrets=("login", "password"),
+    ),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

@@ -28,6 +28,7 @@ from server.protocols import (
     json_text,
     local_time,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm
 from server.protocols.kaspi import settings
 from server.protocols.kaspi.codes import CODES, OK, OPERATIONS, REPEATABLE
 from server.refusals import Refusal, Refused
@@ -153,6 +154,7 @@ def _reply(code: Code, said: Mapping[str, object]) -> Response:
 CODEC = Codec(
     name="kaspi",
     title="Kaspi",
+    facts=Facts(Confidence.PARTIAL, MoneyForm.POINT),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

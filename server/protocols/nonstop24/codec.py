@@ -25,6 +25,7 @@ from server.protocols import (
     local_time,
     xml,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm, Proof
 from server.protocols.nonstop24 import settings
 from server.protocols.nonstop24.codes import (
     CODES,
@@ -125,6 +126,7 @@ def _reply(content: str) -> Response:
 CODEC = Codec(
     name="nonstop24",
     title="24 NonStop",
+    facts=Facts(Confidence.AGREED, MoneyForm.POINT, proofs=(Proof.DIGEST,), secrets=("secret",)),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

@@ -28,6 +28,7 @@ from server.protocols import (
     readings,
     xml,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm
 from server.protocols.osmp import settings
 from server.protocols.osmp.codes import (
     CODES,
@@ -129,6 +130,7 @@ def _reply(
 CODEC = Codec(
     name="osmp",
     title="ОСМП / QIWI",
+    facts=Facts(Confidence.OFFICIAL, MoneyForm.POINT, encodings=("utf-8", "windows-1251")),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

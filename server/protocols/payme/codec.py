@@ -19,6 +19,7 @@ from server.messages import (
     Statement,
 )
 from server.protocols import Codec, Operation, Request, Response, json_rpc
+from server.protocols.facts import Confidence, Facts, MoneyForm, Proof
 from server.protocols.payme import settings
 from server.protocols.payme.codes import (
     ACCOUNT_REFUSALS,
@@ -181,6 +182,7 @@ def _reason(payment: Payment) -> int:
 CODEC = Codec(
     name="payme",
     title="Payme",
+    facts=Facts(Confidence.OFFICIAL, MoneyForm.KOPECKS, proofs=(Proof.BASIC,), secrets=("key",)),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

@@ -45,6 +45,7 @@ from server.protocols import (
     soap,
     xml,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm, Proof
 from server.protocols.paynet import reply
 from server.protocols.paynet.codes import (
     CANCELLED,
@@ -262,6 +263,13 @@ def _wsdl(address: str) -> tuple[str, bytes]:
 CODEC = Codec(
     name="paynet",
     title="Paynet, SOAP (ProviderWebService)",
+    facts=Facts(
+        Confidence.OFFICIAL,
+        MoneyForm.KOPECKS,
+        encodings=("utf-8", "windows-1251"),
+        proofs=(Proof.CREDENTIALS,),
+        secrets=("username", "password"),
+    ),
     operations=frozenset((*OPERATIONS.values(), Operation.UNKNOWN)),
     decode=decode,
     encode=encode,

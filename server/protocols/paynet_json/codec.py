@@ -32,6 +32,7 @@ from server.protocols import (
     paynet_statuses,
     readings,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm, Proof
 from server.protocols.paynet_json import settings
 from server.protocols.paynet_json.codes import (
     ALREADY_CANCELLED,
@@ -215,6 +216,12 @@ def _amount(params: Params) -> Money | None:
 CODEC = Codec(
     name="paynet_json",
     title="Paynet, JSON-RPC",
+    facts=Facts(
+        Confidence.OFFICIAL,
+        MoneyForm.KOPECKS,
+        proofs=(Proof.BASIC,),
+        secrets=("username", "password"),
+    ),
     operations=frozenset((*OPERATIONS.values(), Operation.UNKNOWN)),
     decode=decode,
     encode=encode,

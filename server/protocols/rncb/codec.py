@@ -31,6 +31,7 @@ from server.protocols import (
     local_time,
     xml,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm
 from server.protocols.rncb import settings
 from server.protocols.rncb.codes import CODES, DUPLICATE, OK, OPERATIONS, REPEATABLE
 from server.refusals import Refusal, Refused
@@ -196,6 +197,7 @@ def _document(root: str, content: str, status: int = 200) -> Response:
 CODEC = Codec(
     name="rncb",
     title="РНКБ",
+    facts=Facts(Confidence.AGREED, MoneyForm.POINT),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

@@ -24,6 +24,7 @@ from server.protocols import (
     local_time,
     xml,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm
 from server.protocols.sber import settings
 from server.protocols.sber.codes import CODES, DUPLICATE, OK, OPERATIONS, REPEATABLE
 from server.protocols.sber.fast import fast
@@ -121,6 +122,7 @@ def _reply(request: Request, code: Code, content: str = "") -> Response:
 CODEC = Codec(
     name="sber",
     title="Сбербанк ЕПС, протокол 1",
+    facts=Facts(Confidence.OFFICIAL, MoneyForm.POINT, encodings=("utf-8", "windows-1251")),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

@@ -25,6 +25,7 @@ from server.protocols import (
     readings,
     xml,
 )
+from server.protocols.facts import Confidence, Facts, MoneyForm
 from server.protocols.usmp import settings
 from server.protocols.usmp.codes import CODES, OK, OPERATIONS, REPEATABLE
 from server.protocols.usmp.requests import DATE, decode, operation_of
@@ -119,6 +120,7 @@ def _document(content: str, status: int = 200) -> Response:
 CODEC = Codec(
     name="usmp",
     title="USMP / City-Pay",
+    facts=Facts(Confidence.AGREED, MoneyForm.POINT),
     operations=OPERATIONS,
     decode=decode,
     encode=encode,

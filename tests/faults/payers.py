@@ -46,6 +46,9 @@ class Payer:
         self._dice = random.Random(f"payer {day.seed} {number}")
         self._network: Network = NETWORKS[number % len(NETWORKS)]
         self._lines = [[Line(place), Line(place)] for place in day.places]
+        self._usual = (number // len(NETWORKS)) % len(day.places)
+        self._accounts = ORDINARY[self._usual :: len(day.places)]
+        """Those that are paid here; at other servers others."""
         self._habits: tuple[tuple[float, Callable[[], Awaitable[None]]], ...] = (
             (0.82, self._pay),
             (0.10, self._pay_in_vain),
@@ -64,7 +67,7 @@ class Payer:
 
     async def _pay(self) -> None:
         dice = self._dice
-        claim = self._claim(dice.choice(ORDINARY))
+        claim = self._claim(dice.choice(self._accounts))
         if dice.random() < 0.3:
             await self._look(claim.account)
         await self._settle(claim)
@@ -97,7 +100,7 @@ class Payer:
 
     async def _pay_two_in_any_order(self) -> None:
         """Two payments to one account, sent at once."""
-        account = self._dice.choice(ORDINARY)
+        account = self._dice.choice(self._accounts)
         await asyncio.gather(*(self._settle(self._claim(account), alone=True) for _ in range(2)))
         await self._look(account)
 
@@ -139,14 +142,21 @@ class Payer:
             await asyncio.gather(
                 self._send(tries, request), self._send(tries, request, self._any_line(1))
             )
-        else:
-            line = Line(self._any_line().place) if alone else None
+        elif alone:
+            line = Line(self._any_line().place)
             await self._send(tries, request, line)
-            if line is not None:
-                line.close()
+            line.close()
+        else:
+            await self._send(tries, request, self._usual_line(len(tries)))
 
     def _any_line(self, which: int = 0) -> Line:
         return self._dice.choice(self._lines)[which]
+
+    def _usual_line(self, tried: int) -> Line:
+        """Most go to one server: what another one holds then depends on what it hears of this."""
+        if tried or self._dice.random() < 0.1:
+            return self._any_line()
+        return self._lines[self._usual][0]
 
     async def _send(self, tries: list[Try], request: bytes, line: Line | None = None) -> Try:
         line = line or self._any_line()

@@ -154,9 +154,9 @@ async def _lanes(dsn: str) -> Lanes:
 
 async def _facts(stage: Stage, day: Day, before: Lanes) -> Facts:
     """What is so at the end. Everybody asks once more before: the answers belong to the run."""
-    await _ask_again(day)
     verified = await _verified(stage)
-    await _look_again(day)
+    await _look_again(day)  # before the repeats, which tell everything once more
+    await _ask_again(day)
     connection = await asyncpg.connect(stage.database.dsn)
     try:
         rows = await connection.fetch(

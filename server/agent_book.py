@@ -3,12 +3,17 @@
 An agent with a fault is not served by anybody until it is put right: another version of it, older
 or guessed, might let in whom the new one was to keep out. Its network sees a failed exchange
 (HTTP 503) and repeats.
+
+Whoever reads the agents keeps their rows in a file of the running server, sealed with the
+installation's key, secrets sealed once more as they are in PostgreSQL. So a worker that is started
+while PostgreSQL is away knows who may ask.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 
 import asyncpg
 import structlog
@@ -17,22 +22,29 @@ from server.agent_faults import agent_faults
 from server.agents import Agent
 from server.protocols import load
 from server.refusals import Refusal, Refused
-from server.storage.agents import CHANGED, Sealer, read_agents
-from server.storage.connection import Connection
+from server.storage.agents import CHANGED, Sealer, agents_of
+from server.storage.connection import UNANSWERED, Connection
+from server.storage.directory import Rows, pack, read_rows, unpack
 
 _log = structlog.get_logger("agents")
 KIOSK = "kiosk"
 """The agent that the kiosk pages pay as."""
 _REREAD_SECONDS = 30.0
 _PAUSE_SECONDS = 1.0
+_FIRST_CONNECT_SECONDS_MAX = 2.0
 
 
 class AgentBook:
-    """All agents; `follow` keeps it up to date."""
+    """All agents, and the services; `follow` keeps it up to date. `kept` is the file for later."""
 
-    def __init__(self, dsn: str, sealer: Sealer) -> None:
+    def __init__(self, dsn: str, sealer: Sealer, kept: Path | None = None) -> None:
         self._dsn = dsn
         self._sealer = sealer
+        self._kept = kept
+        self.services: dict[int, tuple[str, str, str]] = {}
+        """Code, name and unit by id."""
+        self.service_ids: dict[str, int] = {}
+        """By code; the same dict for ever, so that whoever has it keeps up."""
         self._agents: Mapping[str, Agent] = {}
         self._faults: Mapping[str, tuple[str, ...]] = {}
         self._changed = asyncio.Event()
@@ -52,9 +64,51 @@ class AgentBook:
             raise Refused(Refusal.TRY_LATER, "the kiosk's agent is not served")
         return agent
 
+    async def open(self) -> bool:
+        """Read all of them, or as they were kept; False when there is neither."""
+        try:
+            connection = await asyncpg.connect(self._dsn, timeout=_FIRST_CONNECT_SECONDS_MAX)
+        except UNANSWERED as error:
+            return self._open_kept(error)
+        try:
+            await self.read(connection)
+        finally:
+            connection.terminate()
+        return True
+
     async def read(self, connection: Connection) -> None:
-        """Read all of them."""
-        agents, faults = await read_agents(connection, self._sealer)
+        """Read all of them, and keep them."""
+        rows = await read_rows(connection)
+        self._take(rows)
+        if self._kept is not None:
+            self._keep(self._kept, pack(rows))
+
+    def _open_kept(self, away: Exception) -> bool:
+        try:
+            packed = self._kept.read_bytes() if self._kept is not None else b""
+            self._take(unpack(self._sealer.unseal(packed)))
+        except (OSError, ValueError) as error:
+            _log.warning("no agents yet", postgres=repr(away), kept=repr(error))
+            return False
+        _log.warning("agents as they were kept", postgres=repr(away))
+        return True
+
+    def _keep(self, kept: Path, packed: bytes) -> None:
+        """Whoever reads it has all of the old or all of the new."""
+        part = kept.with_suffix(f".{id(self):x}")
+        try:
+            part.touch(mode=0o600)
+            part.write_bytes(self._sealer.seal(packed))
+            part.replace(kept)
+        except OSError as error:
+            _log.warning("agents not kept", error=repr(error))
+
+    def _take(self, rows: Rows) -> None:
+        self.services = {
+            row["id"]: (row["code"], row["name"], row["unit"]) for row in rows["services"]
+        }
+        self.service_ids.update({code: id for id, (code, *_) in self.services.items()})
+        agents, faults = agents_of(rows["agents"], self._sealer)
         found = dict(faults)
         for name, agent in agents.items():
             if faulty := agent_faults(agent, load()):

@@ -9,9 +9,9 @@ import socket
 import time
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 import aiohttp
-import asyncpg
 import structlog
 from aiohttp import web
 
@@ -32,8 +32,7 @@ from server.payments.desk import PaymentDesk
 from server.protocols import load
 from server.reconciliation.posting import PublishedLedger
 from server.sealing import FileSealer
-from server.storage import catalogue
-from server.storage.connection import answers
+from server.storage.connection import answers, open_pool
 from server.storage.ledger import PostgresLedger
 from server.storage.mismatches import PostgresCases
 from server.storage.staff import StaffBook
@@ -47,27 +46,31 @@ from server.transport.limits import PeerGuard, Rates
 from server.transport.operate import Operate
 from server.transport.proxies import behind_proxies
 from server.transport.wire import FastSite, is_tested
+from server.waiting import opened
 
 _log = structlog.get_logger("app")
 
 
 def run_worker(
-    settings: Settings, listener: socket.socket, ring: Ring, index: int, ready: Ready
+    settings: Settings, listener: socket.socket, ring: Ring, index: int, kept: Path, ready: Ready
 ) -> None:
-    """The body of a worker process: serves `listener` until SIGTERM."""
+    """The body of a worker process: serves `listener` until SIGTERM. Agents are kept in `kept`."""
     import uvloop
 
-    uvloop.run(_work(settings, listener, ring, index, ready))
+    uvloop.run(_work(settings, listener, ring, index, kept, ready))
 
 
 async def _work(
-    settings: Settings, listener: socket.socket, ring: Ring, index: int, ready: Ready
+    settings: Settings, listener: socket.socket, ring: Ring, index: int, kept: Path, ready: Ready
 ) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    book = AgentBook(settings.dsn, FileSealer.from_text(settings.installation_key), kept)
+    if not await opened(book.open, listener, stopping):
+        return
     async with AsyncExitStack() as stack:
-        application, lane = await _application(settings, ring, index, stack)
+        application, lane = await _application(settings, book, ring, index, stack)
         runner = web.AppRunner(
             application,
             access_log=None,
@@ -104,29 +107,23 @@ def _site(
 
 
 async def _application(
-    settings: Settings, ring: Ring, index: int, stack: AsyncExitStack
+    settings: Settings, book: AgentBook, ring: Ring, index: int, stack: AsyncExitStack
 ) -> tuple[web.Application, Lane]:
-    pool = await asyncpg.create_pool(
-        settings.dsn, min_size=2, max_size=settings.database_connections_max, timeout=10
-    )
+    pool = await open_pool(settings.dsn, settings.database_connections_max)
     stack.push_async_callback(pool.close)
-    sealer = FileSealer.from_text(settings.installation_key)
-    async with pool.acquire() as connection:
-        services = await catalogue.services(connection)
-        book = AgentBook(settings.dsn, sealer)
-        await book.read(connection)
     stack.callback(asyncio.create_task(book.follow()).cancel)
     near_cache = NearCache(
         redis_url=settings.redis_url,
         pool=pool,
-        services={s.id: (s.code, s.name, s.unit) for s in services.values()},
+        services=book.services,
         ring=ring,
         index=index,
         entries_max=settings.near_cache_entries_max,
     )
     await near_cache.start()
     stack.push_async_callback(near_cache.stop)
-    ledger = PostgresLedger(pool, {s.code: s.id for s in services.values()}, sealer)
+    sealer = FileSealer.from_text(settings.installation_key)
+    ledger = PostgresLedger(pool, book.service_ids, sealer)
     stack.push_async_callback(ledger.finish)
     desk = PaymentDesk(near_cache, ledger, _now)
     rates = Rates(time.monotonic)

@@ -31,6 +31,7 @@ def supervise(
     directory = _metrics_directory(data)
     # prometheus_client looks for this when it is imported, which the workers do after the fork.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+    kept = Path(directory) / "agents.sealed"
     listener = listen(settings.host, settings.port)
     ring = Ring.create(settings.workers)
     ring.pin(0, written)
@@ -39,7 +40,7 @@ def supervise(
         "janitor": partial(_janitor, settings, listener),
     }
     for index in range(settings.workers):
-        bodies[f"worker-{index}"] = partial(_worker, settings, listener, ring, index)
+        bodies[f"worker-{index}"] = partial(_worker, settings, listener, ring, index, kept)
     try:
         return Supervisor(
             bodies,
@@ -62,7 +63,7 @@ def _metrics_directory(data: Path | None) -> str:
 
 
 def _worker(
-    settings: Settings, listener: socket.socket, ring: Ring, index: int, ready: Ready
+    settings: Settings, listener: socket.socket, ring: Ring, index: int, kept: Path, ready: Ready
 ) -> None:
     from server.app import run_worker
 
@@ -73,7 +74,7 @@ def _worker(
         ready()
 
     configure()
-    run_worker(settings, listener, ring, index, opened)
+    run_worker(settings, listener, ring, index, kept, opened)
 
 
 def _sync(settings: Settings, listener: socket.socket, ready: Ready) -> None:

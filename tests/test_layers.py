@@ -28,6 +28,7 @@ APP = (
     "processes",
     "sealing",
     "supervisor",
+    "waiting",
 )
 """The composition root and what it consists of."""
 OBSERVING = frozenset({"structlog", "prometheus_client"})

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
-from typing import Protocol
+from typing import Any, Protocol
 
 import asyncpg
 
@@ -15,6 +15,7 @@ from server.storage.connection import Connection
 
 CHANGED = "kvitok_agents"
 """The notification channel: whoever changes an agent notifies, every worker reads anew."""
+AGENTS = "select * from ledger.agents order by name"
 
 
 class Sealer(Protocol):
@@ -39,9 +40,16 @@ async def read_agents(
     connection: Connection, sealer: Sealer
 ) -> tuple[dict[str, Agent], dict[str, tuple[str, ...]]]:
     """Every agent by its name; and why those that are not among them cannot be read."""
+    return agents_of([dict(row) for row in await connection.fetch(AGENTS)], sealer)
+
+
+def agents_of(
+    rows: Iterable[Mapping[str, Any]], sealer: Sealer
+) -> tuple[dict[str, Agent], dict[str, tuple[str, ...]]]:
+    """The same from rows of AGENTS."""
     found: dict[str, Agent] = {}
     unreadable: dict[str, tuple[str, ...]] = {}
-    for row in await connection.fetch("select * from ledger.agents order by name"):
+    for row in rows:
         try:
             found[row["name"]] = _agent(row, sealer)
         except ValueError as error:
@@ -49,7 +57,7 @@ async def read_agents(
     return found, unreadable
 
 
-def _agent(row: asyncpg.Record, sealer: Sealer) -> Agent:
+def _agent(row: Mapping[str, Any], sealer: Sealer) -> Agent:
     return Agent(
         name=row["name"],
         protocol=row["protocol"],

@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import asyncpg
 
-_UNANSWERED = (
+UNANSWERED = (
     OSError,
     TimeoutError,
     asyncpg.PostgresError,
@@ -71,5 +71,5 @@ async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
     """Whether PostgreSQL answers now."""
     try:
         return bool(await pool.fetchval("select true"))
-    except _UNANSWERED:
+    except UNANSWERED:
         return False

@@ -1,0 +1,53 @@
+"""The rows of agents and services, packed so that they can be kept outside of PostgreSQL."""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import json
+from ipaddress import IPv4Network, IPv6Network
+from typing import Any
+
+from server.storage.agents import AGENTS
+from server.storage.connection import Connection
+
+Rows = dict[str, list[dict[str, Any]]]
+"""`agents` and `services` as PostgreSQL has them, secrets sealed."""
+_SERVICES = "select id, code, name, unit from billing.services order by id"
+
+
+async def read_rows(connection: Connection) -> Rows:
+    """Both, as they are now."""
+    return {
+        "agents": [dict(row) for row in await connection.fetch(AGENTS)],
+        "services": [dict(row) for row in await connection.fetch(_SERVICES)],
+    }
+
+
+def pack(rows: Rows) -> bytes:
+    """Rows as bytes; what `unpack` gives is read like the rows."""
+    return json.dumps(rows, default=_packed, ensure_ascii=False).encode()
+
+
+def unpack(packed: bytes) -> Rows:
+    """What `pack` was given."""
+    rows: Rows = json.loads(packed, object_hook=_unpacked)
+    return rows
+
+
+def _packed(value: object) -> object:
+    match value:
+        case bytes():
+            return {"~bytes": base64.b64encode(value).decode()}
+        case dt.time():
+            return {"~time": value.isoformat()}
+        case IPv4Network() | IPv6Network():
+            return str(value)  # read from text in any case
+        case _:
+            raise TypeError(f"cannot keep {type(value)}")
+
+
+def _unpacked(value: dict[str, Any]) -> object:
+    if "~bytes" in value:
+        return base64.b64decode(value["~bytes"])
+    return dt.time.fromisoformat(value["~time"]) if "~time" in value else value

@@ -46,6 +46,8 @@ class CheckAccount:
 
     account: str
     amount: Money | None = None
+    terminal: str = ""
+    """Where it was asked, if the agent says so."""
 
 
 @dataclass(frozen=True, slots=True)

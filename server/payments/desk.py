@@ -38,7 +38,7 @@ from server.messages import (
     Statement,
     SubmitReadings,
 )
-from server.payments.days import business_day, payment_day
+from server.payments.days import USUAL_BOUNDS, ClockBounds, business_day, payment_day
 from server.payments.limits import is_limited, require_within_limits
 from server.payments.ports import (
     Accounts,
@@ -50,6 +50,7 @@ from server.payments.ports import (
     OutcomeUnknown,
     Posted,
     Result,
+    Watch,
     fingerprint,
 )
 from server.payments.readings import judge
@@ -82,11 +83,19 @@ class PaymentDesk:
     """Handles every command of every agent. `clock` returns aware UTC times."""
 
     def __init__(
-        self, accounts: Accounts, ledger: Ledger, clock: Callable[[], dt.datetime]
+        self,
+        accounts: Accounts,
+        ledger: Ledger,
+        clock: Callable[[], dt.datetime],
+        *,
+        clock_bounds: ClockBounds = USUAL_BOUNDS,
+        watch: Watch | None = None,
     ) -> None:
         self._accounts = accounts
         self._ledger = ledger
         self._clock = clock
+        self._clock_bounds = clock_bounds
+        self._watch = watch
 
     async def handle(self, agent: Agent, command: Command) -> Outcome:
         """Raises Refused; a lost store becomes Refused(TRY_LATER)."""
@@ -116,7 +125,11 @@ class PaymentDesk:
                 return SecretChanged()
 
     async def _check(self, agent: Agent, command: CheckAccount) -> Outcome:
-        view = await self._find(command.account)
+        try:
+            view = await self._find(command.account)
+        except Refused as refused:
+            self._note(agent, refused.refusal, command.terminal)
+            raise
         if view.state in _STATES:
             raise Refused(_STATES[view.state], f"account {command.account}")
         if command.amount:
@@ -143,6 +156,7 @@ class PaymentDesk:
             posted = await self._recorded_or_refuse(agent, command, refused)
         else:
             posted = await self._post(agent, await self._order(agent, command))
+            self._note(agent, _REFUSALS.get(posted.result), command.terminal)
             if posted.result in _UNPAYABLE and _remembers(agent):
                 posted = await self._remember(agent, command, _REFUSALS[posted.result])
         if isinstance(command, Pay):
@@ -150,6 +164,10 @@ class PaymentDesk:
         if posted.result is Result.REPEATED:
             posted = _again(await self._unless_overdue(agent, posted), Action.HOLD)
         return await self._settle(posted, PaymentHeld)
+
+    def _note(self, agent: Agent, refusal: Refusal | None, terminal: str) -> None:
+        if refusal is Refusal.ACCOUNT_NOT_FOUND and self._watch is not None:
+            self._watch.unknown_account(agent.name, terminal)
 
     async def _recorded_or_refuse(
         self, agent: Agent, command: Pay | Hold, refused: Refused
@@ -183,7 +201,7 @@ class PaymentDesk:
             account=command.account,
             amount=command.amount,
             paid_at=paid_at,
-            business_day=payment_day(agent, paid_at, now),
+            business_day=payment_day(agent, paid_at, now, self._clock_bounds),
             parts=command.breakdown,
             readings=command.readings,
             reading_results=results,

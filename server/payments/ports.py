@@ -41,6 +41,14 @@ class Accounts(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Whoever looks out for what is suspicious. It is only told; it neither waits nor fails."""
+
+    def unknown_account(self, agent: str, terminal: str) -> None:
+        """Somebody at the terminal named an account that there is not."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class MeterRecord:
     """A meter with what plausibility needs; values in thousandths of the unit."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 
 import pytest
 
 from server.agents import Agent
-from server.messages import Pay, PaymentAccepted, RefusedOutcome
+from server.messages import CheckAccount, Pay, PaymentAccepted, RefusedOutcome
 from server.money import Money
+from server.payments.days import ClockBounds
 from server.payments.desk import PaymentDesk
 from server.payments.ports import Order, Posted, Result
-from server.refusals import Refusal
+from server.refusals import Refusal, Refused
 from tests.payments.fakes import AGENT, NOON, FakeAccounts, FakeLedger, view
 
 PAY = Pay("1", "1004217", Money(5000), NOON)
@@ -75,3 +77,38 @@ async def test_a_refusal_by_the_day_is_remembered_where_refusals_are() -> None:
     first = await counter.handle(remembering, PAY)
     assert first == RefusedOutcome(Refusal.AMOUNT_TOO_LARGE)
     assert len(ledger.refusals) == 1
+
+
+class Watchman:
+    """Remembers what it was told."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, str]] = []
+
+    def unknown_account(self, agent: str, terminal: str) -> None:
+        self.told.append((agent, terminal))
+
+
+async def test_the_watch_is_told_who_names_accounts_that_there_are_not() -> None:
+    accounts, watchman = FakeAccounts(view()), Watchman()
+    counter = PaymentDesk(accounts, FakeLedger(accounts), lambda: NOON, watch=watchman)
+    await counter.handle(AGENT, replace(PAY, terminal="T1"))
+    assert watchman.told == []
+    with pytest.raises(Refused):
+        await counter.handle(AGENT, CheckAccount("31337", terminal="T2"))
+    stranger = replace(PAY, agent_payment_id="2", account="31338", terminal="T3")
+    assert await counter.handle(AGENT, stranger) == RefusedOutcome(Refusal.ACCOUNT_NOT_FOUND)
+    assert watchman.told == [("osmp", "T2"), ("osmp", "T3")]
+
+
+async def test_the_bounds_of_a_terminals_clock_are_the_desks() -> None:
+    accounts = FakeAccounts(view())
+    ledger = FakeLedger(accounts)
+    strict = ClockBounds(dt.timedelta(minutes=5), dt.timedelta(days=1))
+    counter = PaymentDesk(accounts, ledger, lambda: NOON, clock_bounds=strict)
+    paid_at = NOON - dt.timedelta(days=3)
+    outcome = await counter.handle(AGENT, replace(PAY, paid_at=paid_at))
+    assert isinstance(outcome, PaymentAccepted)
+    assert outcome.payment.paid_at == paid_at
+    ((order, _),) = ledger.rows.values()
+    assert order.business_day == NOON.date()

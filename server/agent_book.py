@@ -44,7 +44,8 @@ class AgentBook:
         self.services: dict[int, tuple[str, str, str]] = {}
         """Code, name and unit by id."""
         self.service_ids: dict[str, int] = {}
-        """By code; the same dict for ever, so that whoever has it keeps up."""
+        """By code, those whose supplier heeds what a payer meant for a service; the same dict for
+        ever, so that whoever has it keeps up."""
         self._agents: Mapping[str, Agent] = {}
         self._faults: Mapping[str, tuple[str, ...]] = {}
         self._changed = asyncio.Event()
@@ -107,7 +108,12 @@ class AgentBook:
         self.services = {
             row["id"]: (row["code"], row["name"], row["unit"]) for row in rows["services"]
         }
-        self.service_ids.update({code: id for id, (code, *_) in self.services.items()})
+        heeded = {
+            row["code"]: row["id"] for row in rows["services"] if row.get("heeds_payers", True)
+        }
+        for code in self.service_ids.keys() - heeded.keys():
+            del self.service_ids[code]
+        self.service_ids.update(heeded)
         agents, faults = agents_of(rows["agents"], self._sealer)
         found = dict(faults)
         for name, agent in agents.items():

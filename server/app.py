@@ -28,6 +28,7 @@ from server.lookup.accounts import NearCache
 from server.lookup.ring import Ring
 from server.money import Money
 from server.pages import page_headers, page_routes, static_folder
+from server.payments.days import ClockBounds
 from server.payments.desk import PaymentDesk
 from server.protocols import load
 from server.reconciliation.posting import PublishedLedger
@@ -125,7 +126,7 @@ async def _application(
     sealer = FileSealer.from_text(settings.installation_key)
     ledger = PostgresLedger(pool, book.service_ids, sealer)
     stack.push_async_callback(ledger.finish)
-    desk = PaymentDesk(near_cache, ledger, _now)
+    desk = PaymentDesk(near_cache, ledger, _now, clock_bounds=_clock_bounds(settings))
     rates = Rates(time.monotonic)
     answering = Answering(desk, rates, near_cache.claim, observe)
     lane = _lane(settings, book, near_cache, answering, rates)
@@ -160,6 +161,13 @@ async def _application(
         ]
     )
     return application, lane
+
+
+def _clock_bounds(settings: Settings) -> ClockBounds:
+    return ClockBounds(
+        ahead=dt.timedelta(seconds=settings.clock_ahead_max_seconds),
+        behind=dt.timedelta(days=settings.clock_behind_max_days),
+    )
 
 
 def _lane(

@@ -47,6 +47,12 @@ class Settings(BaseSettings):
     janitor_pause_seconds: float = Field(
         5, gt=0, le=3600, description="the janitor rests between two rounds"
     )
+    clock_ahead_max_seconds: int = Field(
+        3600, ge=0, description="a terminal's clock may be ahead of ours by"
+    )
+    clock_behind_max_days: int = Field(
+        62, ge=1, description="a payment may be as old, and still belong to its own day"
+    )
     zone: str = Field("Europe/Moscow", description="zone in which the office shows times")
     second_person_above_kopecks: int = Field(
         15_000_000, ge=0, description="decisions on larger sums need a second person"

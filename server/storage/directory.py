@@ -13,7 +13,10 @@ from server.storage.connection import Connection
 
 Rows = dict[str, list[dict[str, Any]]]
 """`agents` and `services` as PostgreSQL has them, secrets sealed."""
-_SERVICES = "select id, code, name, unit from billing.services order by id"
+_SERVICES = """
+select s.id, s.code, s.name, s.unit, p.allocation_rule = 'as_said' as heeds_payers
+  from billing.services s join billing.suppliers p on p.id = s.supplier order by s.id
+"""
 
 
 async def read_rows(connection: Connection) -> Rows:

@@ -59,6 +59,8 @@ class NearCache:
     ) -> None:
         place = Place.from_url(redis_url)
         self._entries = snapshots(entries_max, is_cluster=place.is_cluster)
+        self.keeps = entries_max > 0
+        """Whether anything is ever at hand."""
         self._views: Generations[AccountView] = Generations(min(_VIEWS_MAX, entries_max))
         self._shelf = Shelf(_READY_BYTES_MAX if entries_max else 0)
         self._pieces: dict[tuple[str, ...], Pieces] = {}

@@ -77,9 +77,7 @@ class Fetching:
             if session is None or session.floor is None or session.link.is_congested:
                 self._ask_database(part.items())
             elif session.is_silent:
-                for number, askers in part.items():
-                    for asker in askers:
-                        self._database.ask(number, self._or_redis(number, asker))
+                self._ask_database_first(part)
             else:
                 self._read(self._fetches, session, part)
 
@@ -87,6 +85,11 @@ class Fetching:
         """Accounts whose write to Redis failed are asked of PostgreSQL."""
         self._ask_database([item for item in batch.items() if item[0] in self._pins])
         return Batch(item for item in batch.items() if item[0] not in self._pins)
+
+    def _ask_database_first(self, part: dict[str, list[Asker]]) -> None:
+        for number, askers in part.items():
+            for asker in askers:
+                self._database.ask(number, self._or_redis(number, asker))
 
     def _or_redis(self, number: str, asker: Asker) -> Asker:
         """PostgreSQL is away: nothing can be committed either, so Redis is as new as it gets."""

@@ -17,10 +17,11 @@ _ENTRY_BYTES = 150  # of a dictionary's entry, the key, and the object around th
 class Pieces:
     """The pieces of one dialect by account. Look into `hot` first, then call `get`."""
 
-    __slots__ = ("_ageing", "_make", "_shelf", "hits", "hot")
+    __slots__ = ("_ageing", "_shelf", "hits", "hot", "make")
 
     def __init__(self, make: Make, shelf: Shelf) -> None:
-        self._make = make
+        self.make = make
+        """The piece for a snapshot; None = it takes the long way."""
         self._shelf = shelf
         self._ageing: dict[str, bytes] = {}
         self.hot: dict[str, bytes] = {}
@@ -34,10 +35,10 @@ class Pieces:
             self._shelf.take(self, number, piece)
         return piece
 
-    def make(self, number: str, snapshot: bytes, *, may_keep: bool) -> bytes | None:
-        """The piece for this snapshot; None = it takes the long way."""
-        piece = self._make(snapshot)
-        if piece is not None and may_keep:
+    def keep(self, number: str, snapshot: bytes) -> bytes | None:
+        """Make the piece of an account that was asked for again."""
+        piece = self.make(snapshot)
+        if piece is not None:
             self._shelf.take(self, number, piece)
         return piece
 

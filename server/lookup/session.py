@@ -149,7 +149,7 @@ class Session:
             commands = [b"*2\r\n$3\r\nGET\r\n$%d\r\n%b\r\n" % (len(key), key) for key in keys]
             self.link.send_many(b"".join(commands), len(commands), answer)
         else:
-            self.link.send(_mget(numbers), answer)
+            self.link.send(mget(numbers), answer)
 
     def read_stray(self, number: str, asking: bool, answer: Callable[[Reply], None]) -> None:
         """Ask for one snapshot that another node has sent us here for."""
@@ -221,7 +221,7 @@ class Session:
             self._owner.lost()
 
 
-def _mget(numbers: Collection[str]) -> bytes:
+def mget(numbers: Collection[str]) -> bytes:
     """The command for these accounts; quick where all have the same length, as they mostly have."""
     text = "".join(numbers)
     size, rest = divmod(len(text), len(numbers))

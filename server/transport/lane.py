@@ -57,13 +57,21 @@ class Pieces(Protocol):
         """A piece that is not in `hot`."""
         ...
 
-    def make(self, number: str, snapshot: bytes, *, may_keep: bool) -> bytes | None:
-        """The piece for this snapshot; None = it takes the long way."""
+    def keep(self, number: str, snapshot: bytes) -> bytes | None:
+        """Make the piece of an account that was asked for again."""
+        ...
+
+    @property
+    def make(self) -> Callable[[bytes], bytes | None]:
+        """The piece for a snapshot; None = it takes the long way."""
         ...
 
 
 class Lookup(Protocol):
     """Where the fast lane finds accounts: server.lookup.accounts.NearCache."""
+
+    keeps: bool
+    """Whether anything is ever at hand."""
 
     def is_trusted(self, now: float) -> bool:
         """Whether what is at hand may be believed, as of now (monotonic). Asked by every check."""
@@ -73,8 +81,8 @@ class Lookup(Protocol):
         """The snapshot, b"" = certainly no such account, None = ask."""
         ...
 
-    def ask(self, number: str, asker: Callable[[Found], None]) -> None:
-        """Tell it later, or perhaps before this returns."""
+    def fetch(self, number: str, asker: Callable[[Found], None]) -> None:
+        """Tell it later, or perhaps before this returns; after `is_trusted`."""
         ...
 
     def pieces(self, dialect: tuple[str, ...], render: Render, with_meters: bool) -> Pieces:
@@ -300,6 +308,8 @@ class Lane:
 
     def look(self, plan: Plan, account: str) -> tuple[bytes | None, bytes | None]:
         """The piece of the reply and the snapshot, as far as they are at hand; trust is given."""
+        if not self.lookup.keeps:
+            return None, None
         pieces = plan.pieces
         piece = pieces.hot.get(account)
         if piece is not None:
@@ -310,7 +320,7 @@ class Lane:
             return piece, None
         snapshot = self.lookup.at_hand(account)
         if snapshot:
-            piece = pieces.make(account, snapshot, may_keep=True)
+            piece = pieces.keep(account, snapshot)
         return piece, snapshot
 
     def compose(self, plan: Plan, question: Question, piece: bytes, line: str) -> bytes:

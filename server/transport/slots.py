@@ -22,8 +22,8 @@ class Owner(Protocol):
 
     lane: Lane
 
-    def flush(self) -> None:
-        """Send what has its turn."""
+    def flush(self, now: float) -> None:
+        """Send what has its turn; `now` is monotonic."""
         ...
 
 
@@ -56,23 +56,22 @@ class Slot:
         if amount and not plan.amount_min <= amount <= plan.amount_max:
             self._take_long_way()
         elif value is None:
-            self.owner.lane.lookup.ask(account, self)
+            self.owner.lane.lookup.fetch(account, self)
         else:
             self(value or None)
 
     def __call__(self, found: bytes | Refused | None) -> None:
         """What the lookup has found. Anything but a debt to be shown is for the whole pipeline."""
         plan = self.plan
-        if found.__class__ is bytes:
-            account, _, _ = self.question
-            piece = plan.pieces.make(account, found, may_keep=False)
+        if isinstance(found, bytes):
+            piece = plan.pieces.make(found)
             if piece is not None:
-                lane = self.owner.lane
                 data, start, _ = self.place
                 line = plan.line_of_get if data[start] == _G else plan.line_of_post
-                answer = lane.compose(plan, self.question, piece, line)
-                plan.tally.note_fetched(_monotonic() - self.started)
-                self.settle(answer)
+                self.answer = self.owner.lane.compose(plan, self.question, piece, line)
+                now = _monotonic()
+                plan.tally.note_fetched(now - self.started)
+                self.owner.flush(now)
                 return
         self._take_long_way()
 
@@ -85,7 +84,7 @@ class Slot:
     def settle(self, answer: bytes) -> None:
         """The answer is there; it leaves when it is its turn."""
         self.answer = answer
-        self.owner.flush()
+        self.owner.flush(_monotonic())
 
     def _request(self) -> Request:
         data, start, end = self.place

@@ -51,12 +51,9 @@ _VERSION = b" HTTP/1.1\r\n"
 _HEAD_END = b"\r\n\r\n"
 _NO_BLOCK = b"\0"
 _ABSENT = b""
+_to_nobody: Callable[[bytes], object] = len  # the peer is gone
 _Read = tuple[Plan, Question, int, str]
 """Whose request it is, what it asks, where it ends, its line in the access log."""
-
-
-def _nowhere(answer: bytes) -> None:
-    """The peer is gone."""
 
 
 class Connection(RequestHandler):
@@ -82,7 +79,7 @@ class Connection(RequestHandler):
 
     def __init__(self, manager: web.Server, lane: Lane, **options: Any) -> None:
         super().__init__(manager, **options)
-        self._write: Callable[[bytes], None] = _nowhere
+        self._write: Callable[[bytes], object] = _to_nobody
         self.lane = lane
         self._framing = Framing()
         self._is_open = False
@@ -110,7 +107,7 @@ class Connection(RequestHandler):
         self._is_proxied = is_among(self._address, self.lane.proxies)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._write = _nowhere
+        self._write = _to_nobody
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -271,17 +268,20 @@ class Connection(RequestHandler):
         plan.tally.note_from_memory(len(answers), _monotonic() - started)
         self._next_keepalive_close_time = started + self._keepalive_timeout
 
-    def flush(self) -> None:
+    def flush(self, now: float) -> None:
         """Send the answers whose turn it is; with none left to wait for, go on reading."""
         slots = self._slots
         while slots and slots[0].answer:
             self._write(slots.popleft().answer)
         if slots:
             return
-        self._next_keepalive_close_time = _monotonic() + self._keepalive_timeout
+        self._next_keepalive_close_time = now + self._keepalive_timeout
         if self._slots_done is not None and not self._slots_done.done():
             self._slots_done.set_result(None)
-        self._go_on()
+        if self._held or self._paused or self._close or self._force_close:
+            self._go_on()
+        else:
+            self._is_open = True  # nothing was left to aiohttp since the first of them
 
     def _leave(self, rest: bytes, *, is_not_plain: bool) -> None:
         """What cannot be answered here now."""
@@ -359,7 +359,7 @@ class Connection(RequestHandler):
 
     def force_close(self) -> None:
         self._is_open = False
-        self._write = _nowhere
+        self._write = _to_nobody
         super().force_close()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:

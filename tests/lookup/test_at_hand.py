@@ -29,7 +29,7 @@ def piece_at_hand(cache: NearCache, pieces: Pieces, number: str = ACCOUNT) -> by
         return None
     piece = pieces.hot.get(number) or pieces.get(number)
     snapshot = None if piece else cache.at_hand(number)
-    return pieces.make(number, snapshot, may_keep=True) if snapshot else piece
+    return pieces.keep(number, snapshot) if snapshot else piece
 
 
 async def ready(cache: NearCache) -> Pieces:
@@ -124,7 +124,7 @@ async def test_with_room_for_no_account_redis_is_asked_every_time(world: World) 
             assert await cache.find(ACCOUNT) is not None
             assert cache.counters()["fetches"] == asked
             assert cache.at_hand(ACCOUNT) is None
-            assert pieces.make(ACCOUNT, b"", may_keep=True) is None
+            assert pieces.keep(ACCOUNT, b"") is None
         assert cache.counters()["entries"] == 0
 
 

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from server.lookup.fetches import KEYS_MAX, Batch, Fetches
+from server.lookup.link import packed
+from server.lookup.session import mget
 
 
 class Wire:
@@ -97,3 +101,11 @@ async def test_a_crowd_is_sent_in_parts() -> None:
         fetches.join(str(number), "a")
     await asyncio.sleep(0)
     assert [len(batch) for batch in wire.sent] == [KEYS_MAX, 1]
+
+
+@pytest.mark.parametrize(
+    "numbers",
+    [["1"], ["1004217", "0000042"], ["1", "22", "333"], ["1", "333"], ["ёж", "ёж2"], ["ёё", "12"]],
+)
+def test_a_question_is_the_same_command_however_it_is_put_together(numbers: list[str]) -> None:
+    assert mget(numbers) == packed("MGET", *(b"a:" + number.encode() for number in numbers))

@@ -19,22 +19,22 @@ def known(pieces: Pieces, number: str) -> bool:
 
 def test_a_piece_is_kept_only_if_it_may_be() -> None:
     _, pieces = shelf_of(10)
-    assert pieces.make("1", b"s", may_keep=False) == PIECE
+    assert pieces.make(b"s") == PIECE
     assert not known(pieces, "1")
-    assert pieces.make("1", b"s", may_keep=True) == PIECE
+    assert pieces.keep("1", b"s") == PIECE
     assert pieces.hot == {"1": PIECE}
 
 
 def test_what_cannot_be_made_is_nothing() -> None:
     _, pieces = shelf_of(10)
-    assert pieces.make("1", b"", may_keep=True) is None
+    assert pieces.keep("1", b"") is None
     assert not known(pieces, "1")
 
 
 def test_a_changed_account_has_no_piece_in_any_generation() -> None:
     _, pieces = shelf_of(4)
     for number in ("1", "2", "3"):  # the third begins a new generation
-        pieces.make(number, b"s", may_keep=True)
+        pieces.keep(number, b"s")
     assert set(pieces.hot) == {"3"}
     pieces.drop("1")
     pieces.drop("3")
@@ -44,7 +44,7 @@ def test_a_changed_account_has_no_piece_in_any_generation() -> None:
 def test_what_nobody_asks_for_makes_room() -> None:
     shelf, pieces = shelf_of(20)
     for number in range(1000):
-        pieces.make(str(number), b"s", may_keep=True)
+        pieces.keep(str(number), b"s")
         assert known(pieces, "0")
     held = sum(known(pieces, str(number)) for number in range(1000))
     assert 1 < held <= 20
@@ -55,21 +55,21 @@ def test_all_dialects_share_the_room() -> None:
     shelf, one = shelf_of(20)
     other = shelf.add(lambda _: PIECE)
     for number in range(10):
-        one.make(str(number), b"s", may_keep=True)
+        one.keep(str(number), b"s")
     for number in range(100):
-        other.make(str(number), b"s", may_keep=True)
+        other.keep(str(number), b"s")
     assert not any(known(one, str(number)) for number in range(10))
 
 
 def test_without_room_nothing_is_kept() -> None:
     _, pieces = shelf_of(0)
-    assert pieces.make("1", b"s", may_keep=True) == PIECE
+    assert pieces.keep("1", b"s") == PIECE
     assert not known(pieces, "1")
 
 
 def test_after_a_clear_nothing_is_left() -> None:
     shelf, pieces = shelf_of(4)
     for number in ("1", "2", "3"):
-        pieces.make(number, b"s", may_keep=True)
+        pieces.keep(number, b"s")
     shelf.clear()
     assert not any(known(pieces, number) for number in ("1", "2", "3"))

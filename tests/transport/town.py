@@ -65,6 +65,7 @@ class Town:
         self.delay = delay
         """Turns of the loop until a question is answered; 0 = at once."""
         self.trusted = True
+        self.keeps = True
         self.asked: list[str] = []
         self.in_flight = 0
         self._glances = Glances(CATALOGUE)
@@ -100,7 +101,7 @@ class Town:
             return None
         return self.accounts.get(number, b"")
 
-    def ask(self, number: str, asker: Callable[[Found], None]) -> None:
+    def fetch(self, number: str, asker: Callable[[Found], None]) -> None:
         self.asked.append(number)
         self.in_flight += 1
         self._wait(number, asker, self.delay)

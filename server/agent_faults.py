@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from server.agents import Agent
-from server.protocols import Codec, Setting, setting_faults
+from server.protocols import Codec, Setting, setting_faults, signatures
 from server.transport import admission
 
 _DAY = "([1-9]|[12][0-9]|3[01])"
@@ -20,14 +20,33 @@ COMMON_SETTINGS = (
 """What an agent of any protocol may set."""
 
 
-def agent_faults(agent: Agent, codecs: Mapping[str, Codec]) -> tuple[str, ...]:
-    """A sentence for each; none when the agent may be served."""
+def agent_faults(
+    agent: Agent, codecs: Mapping[str, Codec], *, is_sealed: bool = False
+) -> tuple[str, ...]:
+    """A sentence for each; none when the agent may be served.
+
+    `is_sealed`: its secrets could not be looked at, so nothing is said of them.
+    """
     return (
         *_zone_faults(agent.zone),
         *_protocol_faults(agent, codecs),
         *_common_faults(agent),
-        *admission.admission_faults(agent),
+        *admission.certificate_faults(agent),
+        *(() if is_sealed else _secret_faults(agent)),
     )
+
+
+def secret_names(agent: Agent, codecs: Mapping[str, Codec]) -> tuple[str, ...]:
+    """What secrets of this agent may be called."""
+    codec = codecs.get(agent.protocol)
+    own = codec.facts.secrets if codec and codec.facts else ()
+    return (*own, admission.BASIC_LOGIN, admission.BASIC_PASSWORD)
+
+
+def _secret_faults(agent: Agent) -> tuple[str, ...]:
+    keys = [pair for secrets in agent.secrets for pair in secrets.items()]
+    said = [signatures.key_fault(name, value) for name, value in keys]
+    return (*filter(None, said), *admission.basic_faults(agent))
 
 
 def _zone_faults(zone: str) -> tuple[str, ...]:

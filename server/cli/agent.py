@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from server.agents import Agent
+from server.cli import agent_secret
 from server.cli.context import (
     EXIT_NO,
     DataOption,
@@ -18,26 +19,11 @@ from server.cli.context import (
     with_connection,
 )
 from server.protocols import load
+from server.sealing import Untouched
 from server.storage.agents import agents
 
 app = typer.Typer(help=said("Agents", "Агенты"), no_args_is_help=True)
-
-
-class _Sealed:
-    """Leaves secrets alone: no file that a network is handed has any."""
-
-    def seal(self, plain: bytes) -> bytes:
-        """As it is."""
-        return plain
-
-    def unseal(self, sealed: bytes) -> bytes:
-        """Nothing, whatever is sealed."""
-        return b"[]"
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `files` a command of its own."""
+app.add_typer(agent_secret.app, name="secret")
 
 
 @app.command(
@@ -54,7 +40,9 @@ def files(
     data: DataOption = None,
 ) -> None:
     """Made from the agent's settings, so they say what the server does."""
-    agent = run(with_connection(find_servers(data), lambda link: agents(link, _Sealed()))).get(name)
+    agent = run(with_connection(find_servers(data), lambda link: agents(link, Untouched()))).get(
+        name
+    )
     if agent is None:
         stop(EXIT_NO, said(f"there is no agent {name}", f"нет агента {name}"))
     written = write_files(agent, directory)

@@ -22,6 +22,7 @@ EXIT_NO = 1
 EXIT_USAGE = 2
 EXIT_UNREACHABLE = 3
 RUN_FILE = "run.json"
+KEY_FILE = "installation.key"
 
 
 def russian() -> bool:
@@ -61,7 +62,7 @@ class Running:
 
 
 def find_servers(data: Path | None) -> Settings:
-    """Settings with the DSN and URL of the running demo, or from the environment."""
+    """Settings with the DSN, URL and key of the running demo, or from the environment."""
     if data is None:
         settings = read_settings()
         if not settings.dsn:
@@ -80,7 +81,16 @@ def find_servers(data: Path | None) -> Settings:
             EXIT_UNREACHABLE,
             said(f"no demo is running in {data}", f"в папке {data} демонстрация не запущена"),
         )
-    return read_settings(dsn=running.dsn, redis_url=running.redis_url)
+    return read_settings(
+        dsn=running.dsn, redis_url=running.redis_url, installation_key=_installation_key(data)
+    )
+
+
+def _installation_key(data: Path) -> str:
+    try:
+        return (data / KEY_FILE).read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def stop(code: int, message: str) -> NoReturn:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TypeAlias
 
 import asyncpg
@@ -11,6 +12,7 @@ import redis.asyncio
 import redis.exceptions
 import typer
 
+from server.agent_faults import agent_faults
 from server.cli.context import (
     EXIT_NO,
     DataOption,
@@ -22,6 +24,9 @@ from server.cli.context import (
     with_connection,
 )
 from server.config import Settings
+from server.protocols import load
+from server.sealing import FileSealer, Untouched
+from server.storage.agents import Sealer, read_agents
 from server.storage.migrate import SCHEMA
 from server.storage.proof import default_partition_rows, differences
 
@@ -51,6 +56,7 @@ def doctor(data: DataOption = None, as_json: JsonOption = False) -> None:
 
 async def _examine(settings: Settings) -> list[Check]:
     checks = await with_connection(settings, _examine_postgres)
+    checks.append(await with_connection(settings, partial(_agents, settings.installation_key)))
     checks.append(await _examine_redis(settings.redis_url))
     return checks
 
@@ -102,6 +108,21 @@ async def _ledger(connection: Connection) -> Check:
         for each in found
     )
     return Check("ledger", not found, detail or "every balance is what its entries add up to")
+
+
+async def _agents(key: str, connection: Connection) -> Check:
+    """Who is not served. Without the installation's key nothing is said of secrets."""
+    sealer: Sealer = FileSealer.from_text(key) if key else Untouched()
+    found, unreadable = await read_agents(connection, sealer)
+    faulty = {
+        name: faults
+        for name, agent in found.items()
+        if (faults := agent_faults(agent, load(), is_sealed=not key))
+    }
+    said_of = {**unreadable, **faulty}
+    detail = "; ".join(f"{name} is not served: {', '.join(said_of[name])}" for name in said_of)
+    good = f"{len(found)} are served" + ("" if key else ", their secrets were not looked at")
+    return Check("agents", not said_of, detail or good)
 
 
 async def _examine_redis(url: str) -> Check:

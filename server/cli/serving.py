@@ -15,6 +15,7 @@ import typer
 from server.cli.context import (
     EXIT_UNREACHABLE,
     EXIT_USAGE,
+    KEY_FILE,
     RUN_FILE,
     DataOption,
     Running,
@@ -59,7 +60,7 @@ def demo(
         settings = read_settings(
             dsn=postgres.dsn,
             redis_url=valkey.url,
-            installation_key=key_file(data / "installation.key"),
+            installation_key=key_file(data / KEY_FILE),
             port=port,
             workers=workers,
             demo=True,

@@ -89,6 +89,18 @@ def sign_rsa(private_key: str, signed: bytes, digest: Digest) -> str:
     return _private_key(private_key).sign(signed, _PADDING, _HASHES[digest]).hex()
 
 
+def key_fault(name: str, value: str) -> str:
+    """What is wrong with a secret that is a key; empty when nothing is, or it is none."""
+    try:
+        if name == AGENT_PUBLIC_KEY:
+            _public_key(value)
+        elif name == SERVER_PRIVATE_KEY:
+            _private_key(value)
+    except (ValueError, UnsupportedAlgorithm) as error:
+        return f"{name} is no RSA key in PEM: {error}"
+    return ""
+
+
 @lru_cache(_KEYS_MAX)
 def _public_key(pem: str) -> RSAPublicKey:
     key: object

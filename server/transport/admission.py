@@ -105,17 +105,21 @@ def admission(agent: Agent, peer: Peer, headers: Mapping[str, str]) -> Admission
     return Admission.ADMITTED
 
 
-def admission_faults(agent: Agent) -> tuple[str, ...]:
-    """What is wrong with what the agent is asked for."""
-    faults = []
+def certificate_faults(agent: Agent) -> tuple[str, ...]:
+    """What is wrong with the certificate that the agent is asked for."""
     wanted = CLIENT_CERTIFICATE.of(agent)
     if wanted.startswith(_SUBJECT) and not _canonical(wanted.removeprefix(_SUBJECT)):
-        faults.append(f"{CLIENT_CERTIFICATE.name}: no subject in the form of RFC 4514")
+        return (f"{CLIENT_CERTIFICATE.name}: no subject in the form of RFC 4514",)
+    return ()
+
+
+def basic_faults(agent: Agent) -> tuple[str, ...]:
+    """What the agent lacks to prove itself by Basic."""
     names = (BASIC_LOGIN, BASIC_PASSWORD)
     usable = any(all(secrets.get(name) for name in names) for secrets in agent.secrets)
-    if BASIC.of(agent) != BASIC.default and not usable:
-        faults.append(f"{BASIC.name} needs the secrets {BASIC_LOGIN} and {BASIC_PASSWORD}")
-    return tuple(faults)
+    if BASIC.of(agent) == BASIC.default or usable:
+        return ()
+    return (f"{BASIC.name} needs the secrets {BASIC_LOGIN} and {BASIC_PASSWORD}",)
 
 
 def is_among(address: str, networks: Networks) -> bool:

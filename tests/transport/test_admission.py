@@ -25,7 +25,8 @@ from server.transport.admission import (
     Admission,
     Peer,
     admission,
-    admission_faults,
+    basic_faults,
+    certificate_faults,
     peer_of,
 )
 from tests.transport.doors import LOOPBACK, Exchange, agent, check, opened
@@ -184,7 +185,7 @@ def test_an_agent_without_a_password_lets_nobody_in() -> None:
         for given in ("", basic("bank:"), basic(":"), basic("")):
             said = admission(empty, Peer("127.0.0.1"), {"authorization": given})
             assert said is Admission.UNAUTHORISED
-        assert admission_faults(empty)
+        assert basic_faults(empty)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +205,7 @@ def test_an_agent_without_a_password_lets_nobody_in() -> None:
 )
 def test_what_names_no_certificate_is_a_fault(value: str, is_good: bool) -> None:
     made = agent("osmp", settings={"client_certificate": value})
-    found = (*filter(None, [CLIENT_CERTIFICATE.fault(value)]), *admission_faults(made))
+    found = (*filter(None, [CLIENT_CERTIFICATE.fault(value)]), *certificate_faults(made))
     assert (found == ()) is is_good
 
 

@@ -37,6 +37,7 @@ from server.storage.connection import answers, open_pool
 from server.storage.ledger import PostgresLedger
 from server.storage.mismatches import PostgresCases
 from server.storage.staff import StaffBook
+from server.storage.suspicions import UnknownAccounts
 from server.storage.workbench import PostgresWorkbench
 from server.supervisor import Ready
 from server.transport.answer import Answering
@@ -126,7 +127,9 @@ async def _application(
     sealer = FileSealer.from_text(settings.installation_key)
     ledger = PostgresLedger(pool, book.service_ids, sealer)
     stack.push_async_callback(ledger.finish)
-    desk = PaymentDesk(near_cache, ledger, _now, clock_bounds=_clock_bounds(settings))
+    watch = UnknownAccounts(pool, _now)
+    stack.callback(asyncio.create_task(watch.run()).cancel)
+    desk = PaymentDesk(near_cache, ledger, _now, clock_bounds=_clock_bounds(settings), watch=watch)
     rates = Rates(time.monotonic)
     answering = Answering(desk, rates, near_cache.claim, observe)
     lane = _lane(settings, book, near_cache, answering, rates)

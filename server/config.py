@@ -53,6 +53,15 @@ class Settings(BaseSettings):
     clock_behind_max_days: int = Field(
         62, ge=1, description="a payment may be as old, and still belong to its own day"
     )
+    twice_within_seconds: int = Field(
+        600, ge=0, description="the same account and sum through two agents is suspicious within"
+    )
+    terminal_payments_per_minute_max: int = Field(
+        30, ge=1, description="a terminal with more payments a minute is suspicious"
+    )
+    terminal_unknown_per_minute_max: int = Field(
+        5, ge=1, description="a terminal that names more unknown accounts a minute is suspicious"
+    )
     zone: str = Field("Europe/Moscow", description="zone in which the office shows times")
     second_person_above_kopecks: int = Field(
         15_000_000, ge=0, description="decisions on larger sums need a second person"

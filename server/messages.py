@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 from server.accounts import AccountView
@@ -46,8 +46,8 @@ class CheckAccount:
 
     account: str
     amount: Money | None = None
-    terminal: str = ""
-    """Where it was asked, if the agent says so."""
+    terminal: str = field(default="", compare=False)
+    """Where it is asked, if that is known; it changes nothing about the question."""
 
 
 @dataclass(frozen=True, slots=True)

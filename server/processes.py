@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import shutil
 import socket
@@ -9,11 +10,15 @@ import tempfile
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from server.config import Settings
 from server.logs import configure
 from server.lookup.ring import Ring
 from server.supervisor import Body, Ready, Supervisor, listen
+
+if TYPE_CHECKING:
+    from server.storage.suspicions import Suspicion
 
 
 def supervise(
@@ -97,8 +102,19 @@ def _janitor(settings: Settings, listener: socket.socket, ready: Ready) -> None:
     async def run() -> None:
         async with open_pool(settings.dsn, 1) as pool:
             ready()
-            await Janitor(settings.dsn, steps(pool), settings.janitor_pause_seconds).run()
+            found = steps(pool, _suspicion(settings))
+            await Janitor(settings.dsn, found, settings.janitor_pause_seconds).run()
 
     listener.close()  # likewise
     configure()
     asyncio.run(run())
+
+
+def _suspicion(settings: Settings) -> Suspicion:
+    from server.storage.suspicions import Suspicion
+
+    return Suspicion(
+        twice_within=dt.timedelta(seconds=settings.twice_within_seconds),
+        payments_per_minute_max=settings.terminal_payments_per_minute_max,
+        unknown_per_minute_max=settings.terminal_unknown_per_minute_max,
+    )

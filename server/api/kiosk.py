@@ -119,7 +119,8 @@ class _Door:
 
     async def account(self, request: web.Request) -> web.Response:
         agent = self._agent()
-        outcome = await self._desk.handle(agent, CheckAccount(request.match_info["number"]))
+        check = CheckAccount(request.match_info["number"], terminal=request.remote or "")
+        outcome = await self._desk.handle(agent, check)
         assert isinstance(outcome, AccountChecked)
         return json_answer(_account_shown(outcome.view, agent))
 

@@ -29,6 +29,12 @@ class Kind(Enum):
     CLOSED_ACCOUNT = "CLOSED_ACCOUNT"
     REVERSAL_ASKED = "REVERSAL_ASKED"
     """No file: an agent wants a payment back that it may no longer take back by itself."""
+    SAME_SUM_TWICE = "SAME_SUM_TWICE"
+    """No file: an account was credited the same sum through two agents within minutes."""
+    FAST_TERMINAL = "FAST_TERMINAL"
+    """No file: a terminal pays, or names accounts that there are not, faster than people can."""
+    FEE_DIFFERS = "FEE_DIFFERS"
+    """A file tells other fees of a payment than were told before."""
 
 
 class Bucket(Enum):
@@ -129,6 +135,9 @@ DECISIONS_OF: Mapping[Kind, frozenset[Action]] = {
     Kind.NOT_IN_REGISTRY: frozenset({Action.ACCEPT}),
     Kind.TOTAL_DIFFERS: frozenset({Action.ACCEPT}),
     Kind.REVERSAL_ASKED: frozenset({Action.REVERSE, Action.ACCEPT}),
+    Kind.SAME_SUM_TWICE: frozenset({Action.REVERSE, Action.ACCEPT}),
+    Kind.FAST_TERMINAL: frozenset({Action.ACCEPT}),
+    Kind.FEE_DIFFERS: frozenset({Action.ACCEPT}),
 }
 
 ACCEPTED_INTO: Mapping[Kind, tuple[Bucket, ...]] = {
@@ -249,6 +258,8 @@ class Case:
             allowed -= {Action.RETURN}
         if self.line is None or self.line.amount is None or self.line.amount <= Money(0):
             allowed -= POSTING
+        if "more" in self.details:
+            allowed -= {Action.REVERSE}  # it stands for many payments
         return allowed
 
     @property

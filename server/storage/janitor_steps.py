@@ -11,20 +11,25 @@ from server.storage.claims import settle_claims
 from server.storage.connection import Connection
 from server.storage.janitor import Step
 from server.storage.mismatches import PostgresCases
+from server.storage.suspicions import Suspicion, Suspicions
 
 _PORTION = 100
 _REST_SECONDS = 10.0
 
 
-def steps(pool: asyncpg.Pool[asyncpg.Record]) -> tuple[Step, ...]:
+def steps(
+    pool: asyncpg.Pool[asyncpg.Record], suspicion: Suspicion | None = None
+) -> tuple[Step, ...]:
     """In the order in which they are run when several are due; `pool` is for steps that share
     code with requests."""
     return (
         Step("holds", 0, expire_holds),
         Step("allocation", 0, Allocator(rest_seconds=_REST_SECONDS).step),
+        Step("suspicions", 0, Suspicions(suspicion).step),
         Step("claims", 30, partial(settle_claims, PostgresCases(pool))),
         Step("readings", 30, settle_readings),
         Step("replay keys", 60, prune_replay_keys),
+        Step("limits", 3600, prune_limits),
         Step("partitions", 6 * 3600, maintain_partitions),
     )
 
@@ -53,6 +58,12 @@ async def prune_replay_keys(connection: Connection) -> int:
     return pruned
 
 
+async def prune_limits(connection: Connection) -> int:
+    """What agents took in hours, and for accounts on days, that nobody counts any more."""
+    pruned: int = await connection.fetchval(_PRUNE_LIMITS, 10 * _PORTION)
+    return pruned
+
+
 async def maintain_partitions(connection: Connection) -> int:
     """Months ahead, also when the server is not started anew for a year."""
     before = await connection.fetchval(_PARTITIONS)
@@ -74,6 +85,17 @@ _PRUNE = """
 with gone as (
   delete from ledger.replay_key where key in (
     select key from ledger.replay_key where expires_at < now() order by expires_at limit $1)
+  returning 1
+)
+select count(*) from gone
+"""
+_PRUNE_LIMITS = """
+with gone as (
+  delete from ledger.agent_use where (agent, account, since) in (
+    select agent, account, since from ledger.agent_use
+     where since < now() at time zone 'UTC' - interval '70 days' or account = ''
+       and since < now() at time zone 'UTC' - interval '1 day'
+     order by since limit $1)
   returning 1
 )
 select count(*) from gone

@@ -152,3 +152,145 @@ begin
    group by s.agent, s.account, s.since order by 1, 2, 3
   on conflict (agent, account, since) do update set kopecks = u.kopecks + excluded.kopecks;
 end $$;
+
+-- What a terminal does, counted in tens of seconds; kept for minutes.
+create table ledger.terminal_pace (
+  agent text collate "C" not null,
+  terminal text collate "C" not null,
+  since timestamptz not null,
+  payments integer not null default 0,
+  unknown integer not null default 0,
+  primary key (agent, terminal, since)
+);
+create index terminal_pace_since on ledger.terminal_pace (since);
+comment on column ledger.terminal_pace.unknown is 'how often an account was named that there is not';
+
+-- Suspicions are cases: they are told, and block nothing.
+alter domain recon.mismatch_kind drop constraint mismatch_kind_check;
+alter domain recon.mismatch_kind add constraint mismatch_kind_check check (value in (
+  'NOT_RECORDED', 'NOT_IN_REGISTRY', 'AMOUNT_DIFFERS', 'ACCOUNT_DIFFERS', 'DATE_DIFFERS',
+  'UNIDENTIFIED', 'DUPLICATE_LINE', 'BAD_LINE', 'TOTAL_DIFFERS', 'CLOSED_ACCOUNT',
+  'REVERSAL_ASKED', 'SAME_SUM_TWICE', 'FAST_TERMINAL', 'FEE_DIFFERS'));
+alter table recon.mismatches drop constraint mismatches_line_check;
+alter table recon.mismatches add constraint mismatches_line_check
+  check (line is not null or kind in ('NOT_IN_REGISTRY', 'TOTAL_DIFFERS', 'REVERSAL_ASKED',
+    'SAME_SUM_TWICE', 'FAST_TERMINAL', 'FEE_DIFFERS'));
+alter table recon.mismatches drop constraint mismatches_registry_check;
+alter table recon.mismatches add constraint mismatches_registry_check
+  check (registry is not null or kind in ('REVERSAL_ASKED', 'SAME_SUM_TWICE', 'FAST_TERMINAL'));
+alter table recon.mismatches drop constraint mismatches_payment_check;
+alter table recon.mismatches add constraint mismatches_payment_check
+  check (kind not in ('REVERSAL_ASKED', 'SAME_SUM_TWICE', 'FEE_DIFFERS') or payment_id is not null);
+create unique index mismatches_twice on recon.mismatches (payment_id)
+  where kind = 'SAME_SUM_TWICE';
+create unique index mismatches_many_twice on recon.mismatches (agent)
+  where kind = 'SAME_SUM_TWICE' and details ? 'more' and state in ('open', 'assigned');
+create unique index mismatches_fast on recon.mismatches (agent, (details ->> 'terminal'))
+  where kind = 'FAST_TERMINAL' and state in ('open', 'assigned');
+
+create function ledger.told(p ledger.payment) returns jsonb language sql stable as $$
+  select jsonb_build_object('payment_id', p.payment_id, 'agent', p.agent, 'agent_payment_id',
+    p.agent_payment_id, 'account', p.account, 'amount_kopecks', p.amount_kopecks,
+    'business_day', p.business_day, 'recorded_at', p.recorded_at)
+$$;
+
+-- The same account was credited the same sum through two agents within `span`: a case for the later
+-- of the two. Many at once have one cause: from `each_max` open ones of an agent on, one case more
+-- counts the rest. How many cases are new.
+create function recon.suspect_twice(numbers bigint[], accounts text[], recorded timestamptz[],
+    span interval, each_max integer) returns table (agent text, cases bigint)
+language sql as $$
+  with near as materialized (
+    select i.payment_id, i.recorded_at, p.payment_id as other_id, p.recorded_at as other_at,
+           (p.recorded_at, p.payment_id) > (i.recorded_at, i.payment_id) as is_later
+      from unnest(numbers, accounts, recorded) as i(payment_id, account, recorded_at)
+     cross join lateral (select amount_kopecks, agent from ledger.payment n
+        where n.payment_id = i.payment_id and n.recorded_at = i.recorded_at offset 0) n
+     cross join lateral (select * from ledger.payment p where p.account = i.account
+        and p.recorded_at between i.recorded_at - span and i.recorded_at + span offset 0) p
+     where p.amount_kopecks = n.amount_kopecks and p.agent <> n.agent
+  ), pairs as (
+    select distinct on (case when is_later then other_id else payment_id end)
+           case when is_later then other_id else payment_id end as last_id,
+           case when is_later then other_at else recorded_at end as last_at,
+           case when is_later then payment_id else other_id end as first_id,
+           case when is_later then recorded_at else other_at end as first_at
+      from near
+     where not exists (select from ledger.payment_event e
+                        where e.kind in ('cancelled', 'reversed', 'expired')
+                          and (e.payment_id, e.payment_recorded_at) in
+                              ((near.payment_id, near.recorded_at), (other_id, other_at)))
+     order by 1, 3
+  ), news as (
+    select l.agent, l.payment_id, l.amount_kopecks, ledger.told(l) as payment, ledger.told(f) as twin,
+           row_number() over (partition by l.agent order by l.payment_id)
+             + (select count(*) from recon.mismatches m where m.agent = l.agent
+                  and m.kind = 'SAME_SUM_TWICE' and m.state in ('open', 'assigned')) as place
+      from pairs
+      join ledger.payment l on l.payment_id = last_id and l.recorded_at = last_at
+      join ledger.payment f on f.payment_id = first_id and f.recorded_at = first_at
+     where not exists (select from recon.mismatches m where m.payment_id = last_id
+                          and m.kind = 'SAME_SUM_TWICE')
+  ), single as (
+    insert into recon.mismatches (agent, kind, payment_id, amount_kopecks, details)
+    select n.agent, 'SAME_SUM_TWICE', n.payment_id, n.amount_kopecks,
+           jsonb_build_object('payment', n.payment, 'twin', n.twin)
+      from news n where n.place <= each_max order by n.place
+    on conflict do nothing returning mismatches.agent
+  ), grouped as (
+    insert into recon.mismatches as m (agent, kind, payment_id, amount_kopecks, details)
+    select n.agent, 'SAME_SUM_TWICE', min(n.payment_id), sum(n.amount_kopecks)::bigint,
+           jsonb_build_object('more', count(*),
+             'payment', (array_agg(n.payment order by n.payment_id))[1],
+             'twin', (array_agg(n.twin order by n.payment_id))[1])
+      from news n where n.place > each_max group by n.agent
+    on conflict (agent) where kind = 'SAME_SUM_TWICE' and details ? 'more'
+                          and state in ('open', 'assigned')
+    do update set amount_kopecks = m.amount_kopecks + excluded.amount_kopecks,
+      details = m.details || jsonb_build_object('more',
+        (m.details ->> 'more')::bigint + (excluded.details ->> 'more')::bigint)
+    returning m.agent
+  )
+  select s.agent, count(*) from (select s.agent from single s union all select g.agent from grouped g) s
+   group by s.agent
+$$;
+
+-- Terminals that were faster than they may be in the last minutes: one case each, which grows as
+-- long as nobody has closed it.
+create function recon.suspect_terminals(payments_max integer, unknown_max integer)
+returns table (agent text, cases bigint) language sql as $$
+  with paces as (
+    select p.agent, p.terminal, p.since,
+           sum(p.payments) over minute as payments, sum(p.unknown) over minute as unknown
+      from ledger.terminal_pace p where p.since > now() - interval '5 minutes'
+    window minute as (partition by p.agent, p.terminal order by p.since
+                      range between interval '50 seconds' preceding and current row)
+  ), fast as (
+    select p.agent, p.terminal, max(p.payments) as payments, max(p.unknown) as unknown,
+           min(p.since) as first_at, max(p.since) as last_at
+      from paces p where p.payments > payments_max or p.unknown > unknown_max
+     group by p.agent, p.terminal
+  ), told as (
+    insert into recon.mismatches as m (agent, kind, amount_kopecks, details)
+    select f.agent, 'FAST_TERMINAL', 0, jsonb_build_object('terminal', f.terminal,
+             'payments_in_minute', f.payments, 'unknown_in_minute', f.unknown,
+             'payments_max', payments_max, 'unknown_max', unknown_max,
+             'first_at', f.first_at, 'last_at', f.last_at)
+      from fast f order by f.agent, f.terminal
+    on conflict (agent, (details ->> 'terminal')) where kind = 'FAST_TERMINAL'
+                                                    and state in ('open', 'assigned')
+    do update set details = m.details || jsonb_build_object(
+      'payments_in_minute', greatest((m.details ->> 'payments_in_minute')::bigint,
+                                     (excluded.details ->> 'payments_in_minute')::bigint),
+      'unknown_in_minute', greatest((m.details ->> 'unknown_in_minute')::bigint,
+                                    (excluded.details ->> 'unknown_in_minute')::bigint),
+      'last_at', excluded.details -> 'last_at')
+     where (m.details ->> 'last_at')::timestamptz < (excluded.details ->> 'last_at')::timestamptz
+        or (m.details ->> 'payments_in_minute')::bigint
+             < (excluded.details ->> 'payments_in_minute')::bigint
+        or (m.details ->> 'unknown_in_minute')::bigint
+             < (excluded.details ->> 'unknown_in_minute')::bigint
+    returning m.agent, xmax = 0 as is_new
+  )
+  select t.agent, count(*) from told t where t.is_new group by t.agent
+$$;

@@ -30,6 +30,16 @@ def town() -> Iterator[Town]:
         yield Town(directory / "town")
 
 
+@pytest.fixture(scope="module")
+def lasting_stage(background: Background, town: Town) -> Iterator[Stage]:
+    """One server that all tests of a module use, each of which leaves everything at work."""
+    with (
+        short_directory() as directory,
+        Stage(background, directory, town, is_shimmed=True) as stage,
+    ):
+        yield stage
+
+
 @pytest.fixture
 def open_stage(background: Background, town: Town) -> Iterator[OpenStage]:
     """Makes a stage of the test's own; it is cleared away afterwards."""

@@ -38,8 +38,8 @@ class Host:
         self._log = log
         self._background = background
         self._port = choose_port()
-        self.to_postgres = Proxy(_place(dsn), 1)
-        self.to_redis = Proxy(_place(redis_url), 2)
+        self.to_postgres = Proxy(place_of(dsn), 1)
+        self.to_redis = Proxy(place_of(redis_url), 2)
         self.front = Proxy(("127.0.0.1", self._port), 3)
         for proxy in self.proxies:
             background.run(proxy.start())
@@ -155,7 +155,8 @@ class Host:
         return self._log.read_text(errors="replace") if self._log.exists() else ""
 
 
-def _place(url: str) -> Place:
+def place_of(url: str) -> Place:
+    """Where a server listens."""
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None

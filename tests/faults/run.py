@@ -152,6 +152,22 @@ async def _lanes(dsn: str) -> Lanes:
     return {row["account"]: (row["charged"], row["paid"]) for row in rows}
 
 
+async def facts_now(dsn: str) -> dict[str, int]:
+    """What every account owes."""
+    return {account: charged - paid for account, (charged, paid) in (await _lanes(dsn)).items()}
+
+
+async def is_equal(dsn: str, redis_url: str) -> bool:
+    """Whether Redis is what PostgreSQL says, and every balance what its entries add up to."""
+    counts = await verify(dsn, redis_url)
+    connection = await asyncpg.connect(dsn)
+    try:
+        found = await differences(connection)
+    finally:
+        await connection.close()
+    return not (found or counts["missing"] or counts["stale"] or counts["extra"])
+
+
 async def _facts(stage: Stage, day: Day, before: Lanes) -> Facts:
     """What is so at the end. Everybody asks once more before: the answers belong to the run."""
     verified = await _verified(stage)

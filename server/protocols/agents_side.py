@@ -101,8 +101,37 @@ class Habits:
     """What it takes an unanswered PAY or CONFIRM for when the lifetime is over."""
 
 
+@dataclass(frozen=True, slots=True)
+class Period:
+    """What a list is asked for: payments whose `paid_at` lies in it, both ends included."""
+
+    since: dt.datetime
+    until: dt.datetime
+    sent_at: dt.datetime
+    nonce: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One credited payment of such a list."""
+
+    agent_payment_id: str
+    amount: Money
+
+
 Ask = Callable[[Intent, Agent, Secrets], Exchange]
 Read = Callable[[Operation, Exchange, Response, Agent, Secrets], Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class Statements:
+    """How a network fetches the list of its credited payments.
+
+    `read` gets the agent and the secrets as well; None = the reply is no list.
+    """
+
+    ask: Callable[[Period, Agent, Secrets], Exchange]
+    read: Callable[[Response, Agent, Secrets], tuple[Listed, ...] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +145,8 @@ class Network:
     where there are key pairs.
 
     Where CANCEL undoes only what is credited, `abandon` gives up what is held. `before_cancel` must
-    be asked and accepted first. Replies to both are read as those to CANCEL.
+    be asked and accepted first. Replies to both are read as those to CANCEL. `statements` is there
+    where the protocol reconciles.
     """
 
     asks: Mapping[Operation, Ask]
@@ -124,6 +154,7 @@ class Network:
     habits: Habits
     abandon: Ask | None = None
     before_cancel: Ask | None = None
+    statements: Statements | None = None
     payment_id: Callable[[int], str] = str
     """The network's own number for its n-th payment, n from 1 to 10^12."""
 

@@ -20,7 +20,7 @@ from server.refusals import Refusal
 from server.transport.answer import Answering
 from server.transport.limits import Rates
 from tests.payments.fakes import FakeAccounts, FakeLedger
-from tests.protocols.test_agents_side import DEMO_FILES, NOW, Sides, sides, view
+from tests.protocols.both_sides import DEMO_FILES, NOW, Sides, sides, view
 from tests.protocols.vectors import load_keys
 
 Secrets = Mapping[str, str]

@@ -7,6 +7,7 @@ import base64
 import msgspec
 
 from server.agents import Agent
+from server.money import Money
 from server.protocols import Operation, Response, Secrets
 from server.protocols.agents_side import (
     UNREADABLE,
@@ -14,7 +15,10 @@ from server.protocols.agents_side import (
     Exchange,
     Habits,
     Intent,
+    Listed,
     Network,
+    Period,
+    Statements,
     Verdict,
 )
 from server.protocols.payme import settings
@@ -23,6 +27,23 @@ from server.protocols.payme.requests import KEY, milliseconds
 
 _PERFORMED = 2
 _REFUND = 5
+
+
+class _Row(msgspec.Struct):
+    id: str
+    amount: int
+    state: int
+
+
+class _Transactions(msgspec.Struct):
+    transactions: list[_Row]
+
+
+class _List(msgspec.Struct):
+    result: _Transactions
+
+
+_LIST = msgspec.json.Decoder(_List)
 
 
 def _check(intent: Intent, agent: Agent, secrets: Secrets) -> Exchange:
@@ -45,6 +66,26 @@ def _cancel(intent: Intent, agent: Agent, secrets: Secrets) -> Exchange:
 
 def _status(intent: Intent, agent: Agent, secrets: Secrets) -> Exchange:
     return _post("CheckTransaction", {"id": intent.agent_payment_id}, agent, secrets)
+
+
+def _list(period: Period, agent: Agent, secrets: Secrets) -> Exchange:
+    params: dict[str, object] = {
+        "from": milliseconds(period.since),
+        "to": milliseconds(period.until),
+    }
+    return _post("GetStatement", params, agent, secrets)
+
+
+def _listed(response: Response, _agent: Agent, _secrets: Secrets) -> tuple[Listed, ...] | None:
+    """Of the transactions in every state, those that are performed."""
+    if response.status != 200:
+        return None
+    try:
+        result = _LIST.decode(response.body).result
+    except (ValueError, RecursionError):
+        return None
+    paid = [row for row in result.transactions if row.state == _PERFORMED]
+    return tuple(Listed(row.id, Money(row.amount)) for row in paid)
 
 
 def _payable(intent: Intent, agent: Agent) -> dict[str, object]:
@@ -96,5 +137,6 @@ NETWORK = Network(
     },
     read=_read,
     habits=Habits(pauses_seconds=(60, 120, 300, 900, 1800, 3600), lifetime_seconds=43_200),
+    statements=Statements(_list, _listed),
     payment_id=lambda number: f"{number:024x}",
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from lxml import etree
 
 from server.agents import Agent
+from server.money import Money
 from server.protocols import Operation, Response, Secrets, soap, xml
 from server.protocols.agents_side import (
     UNREADABLE,
@@ -12,7 +13,10 @@ from server.protocols.agents_side import (
     Exchange,
     Habits,
     Intent,
+    Listed,
     Network,
+    Period,
+    Statements,
     Verdict,
     money,
 )
@@ -55,6 +59,29 @@ def _status(intent: Intent, agent: Agent, secrets: Secrets) -> Exchange:
 def _cancel(intent: Intent, agent: Agent, secrets: Secrets) -> Exchange:
     reason = _parameter("cancel_reason_note", intent.reason) if intent.reason else ""
     return _post("CancelTransaction", secrets, _transaction(intent, agent) + reason)
+
+
+def _list(period: Period, agent: Agent, secrets: Secrets) -> Exchange:
+    since, until = local(period.since, agent), local(period.until, agent)
+    dates = f"<dateFrom>{since}</dateFrom><dateTo>{until}</dateTo>"
+    return _post("GetStatement", secrets, f"{dates}{_service(agent)}")
+
+
+def _listed(response: Response, _agent: Agent, _secrets: Secrets) -> tuple[Listed, ...] | None:
+    if response.status != 200:
+        return None
+    try:
+        result = soap.read(response.body).content
+        if result.findtext("status", "") != OK.code:
+            return None
+        return tuple(
+            Listed(
+                row.findtext("transactionId", ""), Money.parse_kopecks(row.findtext("amount", ""))
+            )
+            for row in result.iterchildren("statements")
+        )
+    except (Refused, ValueError):
+        return None
 
 
 def _transaction(intent: Intent, agent: Agent) -> str:
@@ -126,4 +153,5 @@ NETWORK = Network(
     },
     read=_read,
     habits=Habits(pauses_seconds=(60, 120, 300, 900, 1800, 3600), lifetime_seconds=86_400),
+    statements=Statements(_list, _listed),
 )

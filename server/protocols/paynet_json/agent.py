@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Mapping
 
 import msgspec
 
@@ -15,7 +16,10 @@ from server.protocols.agents_side import (
     Exchange,
     Habits,
     Intent,
+    Listed,
     Network,
+    Period,
+    Statements,
     Verdict,
     money,
 )
@@ -35,7 +39,13 @@ class _Error(msgspec.Struct):
     data: dict[str, object] = msgspec.field(default_factory=dict)
 
 
+class _Row(msgspec.Struct):
+    transactionId: int | str
+    amount: int
+
+
 class _Result(msgspec.Struct):
+    statements: list[_Row] | None = None
     providerTrnId: int = 0
     transactionState: int = PERFORMED
     fields: dict[str, str] = msgspec.field(default_factory=dict)
@@ -80,6 +90,26 @@ def _cancel(intent: Intent, agent: Agent, secrets: Secrets) -> Exchange:
     return _post("CancelTransaction", intent, agent, secrets, transactionId=number)
 
 
+def _list(period: Period, agent: Agent, secrets: Secrets) -> Exchange:
+    dates = {
+        "dateFrom": local_time.write(period.since, DATE, agent.zone),
+        "dateTo": local_time.write(period.until, DATE, agent.zone),
+    }
+    return _call("GetStatement", period.nonce or "1", agent, secrets, dates)
+
+
+def _listed(response: Response, _agent: Agent, _secrets: Secrets) -> tuple[Listed, ...] | None:
+    if response.status != 200:
+        return None
+    try:
+        result = _REPLY.decode(response.body).result
+    except (ValueError, RecursionError):
+        return None
+    if result is None or result.statements is None:
+        return None
+    return tuple(Listed(str(row.transactionId), Money(row.amount)) for row in result.statements)
+
+
 def _fields(intent: Intent, agent: Agent) -> dict[str, str]:
     return {settings.ACCOUNT_KEY.of(agent): intent.account}
 
@@ -87,10 +117,16 @@ def _fields(intent: Intent, agent: Agent) -> dict[str, str]:
 def _post(
     method: str, intent: Intent, agent: Agent, secrets: Secrets, **params: object
 ) -> Exchange:
+    return _call(method, intent.nonce or intent.agent_payment_id, agent, secrets, params)
+
+
+def _call(
+    method: str, number: str, agent: Agent, secrets: Secrets, params: Mapping[str, object]
+) -> Exchange:
     call = {
         "jsonrpc": "2.0",
         "method": method,
-        "id": intent.nonce or intent.agent_payment_id,
+        "id": number,
         "params": {"serviceId": int(settings.our_services(agent)[0]), **params},
     }
     pair = f"{secrets['username']}:{secrets['password']}".encode()
@@ -142,4 +178,5 @@ NETWORK = Network(
     },
     read=_read,
     habits=Habits(pauses_seconds=(60, 120, 300, 900, 1800, 3600), lifetime_seconds=86_400),
+    statements=Statements(_list, _listed),
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from server.agents import Agent
+from server.money import Money
 from server.protocols import Operation, Response, Secrets, local_time, xml
 from server.protocols.agents_side import (
     UNREADABLE,
@@ -12,7 +13,10 @@ from server.protocols.agents_side import (
     Exchange,
     Habits,
     Intent,
+    Listed,
     Network,
+    Period,
+    Statements,
     Verdict,
     money,
 )
@@ -33,6 +37,28 @@ def _pay(intent: Intent, agent: Agent, _secrets: Secrets) -> Exchange:
         Summa=str(intent.amount),
         Exec_date=local_time.write(intent.paid_at, DATE, agent.zone),
     )
+
+
+def _list(period: Period, agent: Agent, _secrets: Secrets) -> Exchange:
+    return _get(
+        QueryType="balance",
+        DateFrom=local_time.write(period.since, DATE, agent.zone),
+        DateTo=local_time.write(period.until, DATE, agent.zone),
+    )
+
+
+def _listed(response: Response, _agent: Agent, _secrets: Secrets) -> tuple[Listed, ...] | None:
+    if response.status != 200:
+        return None
+    try:
+        root = xml.parse(response.body)
+        if root.findtext("ERROR", "") != OK.code:
+            return None
+        rows = [row.text or "" for row in root.iterfind("PAYMENTS/PAYMENT_ROW")]
+        fields = [row.split(";") for row in rows]
+        return tuple(Listed(number, Money.parse(amount)) for number, _, _, amount, _ in fields)
+    except (Refused, ValueError):
+        return None
 
 
 def _get(**parameters: str) -> Exchange:
@@ -67,4 +93,5 @@ NETWORK = Network(
     asks={Operation.CHECK: _check, Operation.PAY: _pay},
     read=_read,
     habits=Habits(pauses_seconds=(60, 120, 300, 900, 1800, 3600), lifetime_seconds=86_400),
+    statements=Statements(_list, _listed),
 )

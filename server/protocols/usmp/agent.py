@@ -5,6 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from server.agents import Agent
+from server.money import Money
 from server.protocols import Operation, Response, Secrets, local_time, xml
 from server.protocols.agents_side import (
     UNREADABLE,
@@ -12,7 +13,10 @@ from server.protocols.agents_side import (
     Exchange,
     Habits,
     Intent,
+    Listed,
     Network,
+    Period,
+    Statements,
     Verdict,
     money,
 )
@@ -49,6 +53,28 @@ def _cancel(intent: Intent, agent: Agent, _secrets: Secrets) -> Exchange:
     )
 
 
+def _list(period: Period, agent: Agent, _secrets: Secrets) -> Exchange:
+    return _get(
+        CheckDateBegin=local_time.write(period.since, DATE, agent.zone),
+        CheckDateEnd=local_time.write(period.until, DATE, agent.zone),
+    )
+
+
+def _listed(response: Response, _agent: Agent, _secrets: Secrets) -> tuple[Listed, ...] | None:
+    if response.status != 200:
+        return None
+    try:
+        root = xml.parse(response.body)
+        if root.tag != "Response" or root.find("ResultCode") is not None:  # a refusal
+            return None
+        return tuple(
+            Listed(row.findtext("TransactionId", ""), Money.parse(row.findtext("Amount", "")))
+            for row in root.iterfind("Payment")
+        )
+    except (Refused, ValueError):
+        return None
+
+
 def _get(**parameters: str) -> Exchange:
     return Exchange("GET", urlencode(parameters))
 
@@ -81,4 +107,5 @@ NETWORK = Network(
     asks={Operation.CHECK: _check, Operation.PAY: _pay, Operation.CANCEL: _cancel},
     read=_read,
     habits=Habits(pauses_seconds=(60, 120, 300, 900, 1800, 3600), lifetime_seconds=86_400),
+    statements=Statements(_list, _listed),
 )

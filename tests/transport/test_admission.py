@@ -192,14 +192,14 @@ def test_an_agent_without_a_password_lets_nobody_in() -> None:
     ("value", "is_good"),
     [
         ("", True),
-        (OURS.fingerprint, True),
-        (f"{OURS.fingerprint} {OTHER.fingerprint}", True),
+        pytest.param(OURS.fingerprint, True, id="a fingerprint"),
+        pytest.param(f"{OURS.fingerprint} {OTHER.fingerprint}", True, id="two of them"),
         (f"subject:{SUBJECT}", True),
         ("subject:CN=a,INN=770700000001,OGRN=1027700000001", True),
         ("subject:", False),
         ("subject:pay.bank.example", False),
-        (OURS.fingerprint.upper(), False),
-        (OURS.fingerprint[:-1], False),
+        pytest.param(OURS.fingerprint.upper(), False, id="capitals"),
+        pytest.param(OURS.fingerprint[:-1], False, id="one digit less"),
         ("sha1:aa", False),
     ],
 )

@@ -34,6 +34,7 @@ from server.protocols import load
 from server.reconciliation.posting import PublishedLedger
 from server.sealing import FileSealer
 from server.storage.connection import answers, open_pool
+from server.storage.counters import PostgresCounters
 from server.storage.ledger import PostgresLedger
 from server.storage.mismatches import PostgresCases
 from server.storage.staff import StaffBook
@@ -129,7 +130,14 @@ async def _application(
     stack.push_async_callback(ledger.finish)
     watch = UnknownAccounts(pool, _now)
     stack.callback(asyncio.create_task(watch.run()).cancel)
-    desk = PaymentDesk(near_cache, ledger, _now, clock_bounds=_clock_bounds(settings), watch=watch)
+    desk = PaymentDesk(
+        near_cache,
+        ledger,
+        _now,
+        clock_bounds=_clock_bounds(settings),
+        watch=watch,
+        counters=PostgresCounters(pool),
+    )
     rates = Rates(time.monotonic)
     answering = Answering(desk, rates, near_cache.claim, observe)
     lane = _lane(settings, book, near_cache, answering, rates)

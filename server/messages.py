@@ -8,6 +8,7 @@ from enum import Enum
 
 from server.accounts import AccountView
 from server.money import Money
+from server.offices import CloseDay, DayClosed, DayDiffers, GetDay, OfficeTotal
 from server.refusals import Refusal
 
 
@@ -48,6 +49,8 @@ class CheckAccount:
     amount: Money | None = None
     terminal: str = field(default="", compare=False)
     """Where it is asked, if that is known; it changes nothing about the question."""
+    by_period: bool = False
+    """Whether the answer is to say for which periods it is owed, if that can be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +100,8 @@ class Cancel:
     agent_payment_id: str = ""
     payment_id: int = 0
     reason: str = ""
+    same_day: bool = False
+    """Only on the payment's own business day, whether that is closed yet or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +139,36 @@ class ChangeSecret:
     value: str
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where somebody lives, as it is said at a counter; what is empty narrows nothing."""
+
+    street: str
+    building: str
+    flat: str = ""
+    settlement: str = ""
+    postcode: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class FindAccounts:
+    """Which accounts are meant? Exactly one of the three is set. Records nothing."""
+
+    account: str = ""
+    unified_account: str = ""
+    address: Address | None = None
+    terminal: str = field(default="", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PayBatch:
+    """Pay for each of many payments. The batch has an id of its own: another content under it is
+    a conflict, and then nothing of it is paid."""
+
+    batch_id: str
+    payments: tuple[Pay, ...]
+
+
 Command = (
     CheckAccount
     | Pay
@@ -144,6 +179,10 @@ Command = (
     | GetStatement
     | SubmitReadings
     | ChangeSecret
+    | FindAccounts
+    | PayBatch
+    | CloseDay
+    | GetDay
 )
 
 
@@ -180,13 +219,30 @@ class Payment:
     reason: str = ""
     """The reason of the last event, as whoever caused it gave it."""
     terminal: str = ""
+    business_day: dt.date | None = None
+    """To which day of the agent it belongs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owed:
+    """What is owed for a service and a period (its first day); negative when recalculated below
+    what was settled."""
+
+    service: str
+    period: dt.date
+    amount: Money
 
 
 @dataclass(frozen=True, slots=True)
 class AccountChecked:
-    """Answer to CheckAccount."""
+    """Answer to CheckAccount.
+
+    `owed` is by service and period, in the order of services; a service's sum less its debt is what
+    was paid ahead for it. None = not asked for, or not to be told now.
+    """
 
     view: AccountView
+    owed: tuple[Owed, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,12 +296,57 @@ class SecretChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class AccountsFound:
+    """Answer to FindAccounts: at least one, or `more` than may be shown, of which none is."""
+
+    views: tuple[AccountView, ...]
+    more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class RefusedOutcome:
     """The request was refused. `payment` is the earlier one where there is one to name."""
 
     refusal: Refusal
     payment: Payment | None = None
     field: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """What became of one payment of a batch."""
+
+    agent_payment_id: str
+    outcome: PaymentAccepted | RefusedOutcome
+
+
+@dataclass(frozen=True, slots=True)
+class BatchPaid:
+    """Answer to PayBatch, one item for each payment in its order."""
+
+    batch_id: str
+    items: tuple[BatchItem, ...]
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether nothing of it is to be tried again."""
+        return all(
+            isinstance(item.outcome, PaymentAccepted) or item.outcome.refusal.final
+            for item in self.items
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DayShown:
+    """Answer to GetDay."""
+
+    day: dt.date
+    closed_at: dt.datetime | None
+    offices: tuple[OfficeTotal, ...]
+    payments: tuple[Payment, ...] = ()
+    """In every state, by their numbers."""
+    more: bool = False
+    """Whether there are payments with higher numbers."""
 
 
 Outcome = (
@@ -257,5 +358,10 @@ Outcome = (
     | Statement
     | ReadingsTaken
     | SecretChanged
+    | AccountsFound
+    | BatchPaid
+    | DayClosed
+    | DayDiffers
+    | DayShown
     | RefusedOutcome
 )

@@ -15,7 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-WORDS = ("accounts", "agents", "messages", "money", "refusals", "staff")
+WORDS = ("accounts", "agents", "messages", "money", "offices", "refusals", "staff")
 APP = (
     "__main__",
     "agent_book",

@@ -21,11 +21,14 @@ from server.messages import (
     CheckAccount,
     Command,
     Confirm,
+    FindAccounts,
     GetStatement,
     GetStatus,
     Hold,
     Outcome,
     Pay,
+    PayBatch,
+    Payment,
     PaymentAccepted,
     PaymentCancelled,
     PaymentHeld,
@@ -38,12 +41,16 @@ from server.messages import (
     Statement,
     SubmitReadings,
 )
+from server.offices import CloseDay, GetDay
+from server.payments.counters import CounterDesk
 from server.payments.days import USUAL_BOUNDS, ClockBounds, business_day, payment_day
-from server.payments.limits import is_limited, require_within_limits
+from server.payments.limits import is_limited, require_within_amount, require_within_limits
+from server.payments.numbers import require_named, require_payment_id
 from server.payments.ports import (
     Accounts,
     Action,
     AfterClose,
+    Counters,
     Ledger,
     Move,
     Order,
@@ -75,8 +82,6 @@ _STATES = {
     AccountState.SUSPENDED: Refusal.PAYMENTS_SUSPENDED,
 }
 _DAY_ATTEMPTS = 3
-_PAYMENT_ID_MAX = (1 << 63) - 1
-_AGENT_PAYMENT_ID_CHARACTERS_MAX = 100
 
 
 class PaymentDesk:
@@ -90,12 +95,14 @@ class PaymentDesk:
         *,
         clock_bounds: ClockBounds = USUAL_BOUNDS,
         watch: Watch | None = None,
+        counters: Counters | None = None,
     ) -> None:
         self._accounts = accounts
         self._ledger = ledger
         self._clock = clock
         self._clock_bounds = clock_bounds
         self._watch = watch
+        self._counters = CounterDesk(accounts, counters, clock, self._pay_for_good, self._note)
 
     async def handle(self, agent: Agent, command: Command) -> Outcome:
         """Raises Refused; a lost store becomes Refused(TRY_LATER)."""
@@ -123,6 +130,8 @@ class PaymentDesk:
             case ChangeSecret():
                 await self._ledger.change_secret(agent.name, command.name, command.value)
                 return SecretChanged()
+            case FindAccounts() | PayBatch() | CloseDay() | GetDay():
+                return await self._counters.handle(agent, command)
 
     async def _check(self, agent: Agent, command: CheckAccount) -> Outcome:
         try:
@@ -134,7 +143,7 @@ class PaymentDesk:
             raise Refused(_STATES[view.state], f"account {command.account}")
         if command.amount:
             require_within_limits(agent.limits, command.amount)
-        return AccountChecked(view)
+        return await self._counters.checked(view) if command.by_period else AccountChecked(view)
 
     async def _find(self, account: str) -> AccountView:
         if not is_account_number(account):
@@ -144,20 +153,28 @@ class PaymentDesk:
             raise Refused(Refusal.ACCOUNT_NOT_FOUND, f"account {account}", "account")
         return view
 
-    async def _pay(self, agent: Agent, command: Pay | Hold) -> Outcome:
-        _require_payment_id(command.agent_payment_id)
+    async def _pay_for_good(self, agent: Agent, command: Pay) -> Outcome:
+        return await self._pay(agent, command, remembers=True)
+
+    async def _pay(
+        self, agent: Agent, command: Pay | Hold, *, remembers: bool | None = None
+    ) -> Outcome:
+        """`remembers`: whether what is refused stays refused; None = as the agent has it set."""
+        require_payment_id(command.agent_payment_id)
+        remembers = _remembers(agent) if remembers is None else remembers
         try:
             if agent.paused:
                 raise Refused(Refusal.TRY_LATER, "the agent is paused")
             if not is_account_number(command.account):
                 raise Refused(Refusal.ACCOUNT_MALFORMED, "account number", "account")
             require_within_limits(agent.limits, command.amount)
+            require_within_amount(command.breakdown, command.amount)
         except Refused as refused:
-            posted = await self._recorded_or_refuse(agent, command, refused)
+            posted = await self._recorded_or_refuse(agent, command, refused, remembers)
         else:
             posted = await self._post(agent, await self._order(agent, command))
             self._note(agent, _REFUSALS.get(posted.result), command.terminal)
-            if posted.result in _UNPAYABLE and _remembers(agent):
+            if posted.result in _UNPAYABLE and remembers:
                 posted = await self._remember(agent, command, _REFUSALS[posted.result])
         if isinstance(command, Pay):
             return await self._settle(posted)
@@ -170,13 +187,13 @@ class PaymentDesk:
             self._watch.unknown_account(agent.name, terminal)
 
     async def _recorded_or_refuse(
-        self, agent: Agent, command: Pay | Hold, refused: Refused
+        self, agent: Agent, command: Pay | Hold, refused: Refused, remembers: bool
     ) -> Posted:
         """A payment recorded under older limits or before a pause is still answered as recorded."""
         posted = await self._ledger.recorded(agent.name, command.agent_payment_id)
         if posted is not None:
             return _compared(posted, command)
-        if refused.refusal.final and _remembers(agent) and "\0" not in command.account:
+        if refused.refusal.final and remembers and "\0" not in command.account:
             return await self._remember(agent, command, refused.refusal)
         raise refused
 
@@ -245,6 +262,15 @@ class PaymentDesk:
         return await self._settle(await self._move(agent, Action.CONFIRM, command))
 
     async def _cancel(self, agent: Agent, command: Cancel) -> Outcome:
+        if command.same_day and _after_close(agent) is AfterClose.NO:
+            recorded = await self._recorded(agent, command)
+            payment = recorded.payment if recorded else None
+            if (
+                payment
+                and payment.state is PaymentState.CREDITED
+                and not self._is_of_today(agent, payment)
+            ):
+                return RefusedOutcome(Refusal.REVERSAL_FORBIDDEN, payment)
         posted = await self._move(agent, Action.CANCEL, command, command.reason)
         if posted.result is Result.FORBIDDEN:
             return RefusedOutcome(Refusal.REVERSAL_FORBIDDEN, posted.payment)
@@ -256,7 +282,7 @@ class PaymentDesk:
         self, agent: Agent, action: Action, named: Confirm | Cancel, reason: str = ""
     ) -> Posted:
         """On today's business day or, when that is closed, on the next open one."""
-        _require_named(named)
+        require_named(named)
         move = Move(
             action=action,
             agent=agent.name,
@@ -288,8 +314,11 @@ class PaymentDesk:
         await self._publish(posted)
         return PaymentStatus(posted.payment)
 
-    async def _recorded(self, agent: Agent, named: GetStatus | Confirm) -> Posted | None:
-        _require_named(named)
+    def _is_of_today(self, agent: Agent, payment: Payment) -> bool:
+        return payment.business_day in (None, business_day(agent, self._clock()))
+
+    async def _recorded(self, agent: Agent, named: GetStatus | Confirm | Cancel) -> Posted | None:
+        require_named(named)
         if named.agent_payment_id:
             return await self._ledger.recorded(agent.name, named.agent_payment_id)
         return await self._ledger.recorded_by_id(agent.name, named.payment_id)
@@ -363,16 +392,3 @@ def _again(posted: Posted, action: Action) -> Posted:
     cell = after(posted.payment.state, action)
     assert isinstance(cell, Result), "an order never moves a payment that is recorded"
     return replace(posted, result=cell)
-
-
-def _require_payment_id(text: str) -> None:
-    """The ledger's own bounds; a protocol's are narrower."""
-    if not 1 <= len(text) <= _AGENT_PAYMENT_ID_CHARACTERS_MAX or "\0" in text:
-        raise Refused(Refusal.PAYMENT_ID_MALFORMED, "agent's payment id", "agent_payment_id")
-
-
-def _require_named(named: Confirm | Cancel | GetStatus) -> None:
-    """No payment has an id outside these bounds."""
-    text = named.agent_payment_id
-    if "\0" in text or not 0 <= named.payment_id <= _PAYMENT_ID_MAX:
-        raise Refused(Refusal.PAYMENT_NOT_FOUND, "no such payment id")

@@ -9,8 +9,9 @@ from enum import Enum
 from typing import Protocol
 
 from server.accounts import AccountView
-from server.messages import Part, Payment, Reading, ReadingResult
+from server.messages import Address, Owed, Part, Payment, Reading, ReadingResult
 from server.money import Money
+from server.offices import CloseDay, DayClosed, DayDiffers, OfficeTotal
 from server.refusals import Refusal
 
 
@@ -223,4 +224,55 @@ class Ledger(Protocol):
 
     async def change_secret(self, agent: str, name: str, value: str) -> None:
         """Replace one secret; the old set stays valid until the next change."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Debts:
+    """What an account owes, as of one moment: the services' debts are those of `owed`, less what
+    was paid ahead for a service."""
+
+    view: AccountView
+    owed: tuple[Owed, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """An agent's business day as recorded. `offices` are the sums of what is credited now."""
+
+    closed_at: dt.datetime | None
+    offices: tuple[OfficeTotal, ...]
+    payments: tuple[Payment, ...] = ()
+    more: bool = False
+
+
+class Counters(Protocol):
+    """What counters with clerks need beyond the ledger. May raise OutcomeUnknown."""
+
+    async def debts(self, account: str) -> Debts | None:
+        """By period; None = the account's entries cannot be told apart now."""
+        ...
+
+    async def admit_search(self, agent: str, per_minute_max: int) -> bool:
+        """Count one search; whether it is within the agent's rate, among all servers."""
+        ...
+
+    async def by_unified_account(self, number: str) -> tuple[str, ...]:
+        """Account numbers; letters of either alphabet and case that look alike are equal."""
+        ...
+
+    async def by_address(self, address: Address, found_max: int) -> tuple[str, ...]:
+        """Numbers of accounts that are not closed; one more than `found_max` where more fit."""
+        ...
+
+    async def claim_batch(self, agent: str, batch_id: str, content: str, payments: int) -> str:
+        """Record the content under the id unless there is one; what stands there now."""
+        ...
+
+    async def close_day(self, agent: str, closing: CloseDay) -> DayClosed | DayDiffers:
+        """Compare and close, or not; the same sums again are the same answer."""
+        ...
+
+    async def day(self, agent: str, day: dt.date, office: str, after: int, limit: int) -> Day:
+        """The day's sums; payments of `office` unless it is empty."""
         ...

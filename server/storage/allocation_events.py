@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import asyncpg
 
-from server.payments.allocation import Billed, Charge, Credited, Event, Left, Undone, in_order
+from server.payments.allocation import Billed, Book, Charge, Credited, Event, Left, Undone, in_order
 from server.storage.allocation import BY_KEY, Account, read_line
 from server.storage.connection import Connection
 
@@ -54,7 +54,8 @@ async def read_accounts(
         }
         for account in accounts.values() if thorough else ():
             account.newly_billed = account.newly_paid = True
-        await _read_book(connection, accounts)
+        for number, book in (await read_books(connection, list(accounts))).items():
+            accounts[number].book = book
         new = {number: each for number, each in accounts.items() if not each.known}
         old = {number: each for number, each in accounts.items() if each.known}
         await _read_first_events(connection, new, EVERYTHING)
@@ -68,6 +69,18 @@ async def read_accounts(
     for account in found:
         account.events = in_order(account.events)
     return found
+
+
+async def read_books(connection: Connection, numbers: Sequence[str]) -> dict[str, Book]:
+    """What is owed and left as it was taken in last."""
+    books = {number: Book() for number in numbers}
+    for row in await connection.fetch(_OWED, list(numbers)):
+        books[row["account"]].owed[row["service"], row["period"]] = row["kopecks"]
+    for row in await connection.fetch(_LEFT, list(numbers)):
+        books[row["account"]].left.append(
+            Left(row["payment_id"], row["service"], row["credited_at"], row["kopecks"])
+        )
+    return books
 
 
 def _usual_reach(accounts: Mapping[str, Account]) -> Reach:
@@ -96,16 +109,6 @@ def _account(row: asyncpg.Record) -> Account:
         newly_billed=row["newly_billed"],
         newly_paid=row["newly_paid"],
     )
-
-
-async def _read_book(connection: Connection, accounts: Mapping[str, Account]) -> None:
-    numbers = list(accounts)
-    for row in await connection.fetch(_OWED, numbers):
-        accounts[row["account"]].book.owed[row["service"], row["period"]] = row["kopecks"]
-    for row in await connection.fetch(_LEFT, numbers):
-        accounts[row["account"]].book.left.append(
-            Left(row["payment_id"], row["service"], row["credited_at"], row["kopecks"])
-        )
 
 
 async def _read_first_events(

@@ -104,7 +104,7 @@ class PostgresLedger:
         """Payments credited now, or all, with paid_at in [since, until]."""
         async with lent(self._pool) as connection:
             rows = await connection.fetch(
-                _PAYMENTS + " where p.agent = $1 and p.paid_at between $2 and $3"
+                PAYMENTS + " where p.agent = $1 and p.paid_at between $2 and $3"
                 # The day bounds the search by index; a day may differ from paid_at by the
                 # cut-off, and be later when the payment's own day was closed.
                 " and p.business_day >= $2::date - 1 and ($4 or e.state = 'credited')"
@@ -153,10 +153,10 @@ class PostgresLedger:
 
 _REMEMBER = f"select {POSTED_COLUMNS} from ledger.remember_refusal($1, $2, $3, $4)"
 _MOVE = f"select {POSTED_COLUMNS} from ledger.move_payment($1, $2, $3, $4, $5, $6, $7, $8)"
-_PAYMENTS = """
+PAYMENTS = """
 select p.payment_id, p.agent, p.agent_payment_id, p.account, p.amount_kopecks, p.paid_at,
        p.recorded_at, p.readings, p.terminal, e.state, e.state_at, e.held_at, e.credited_at,
-       e.reason
+       e.reason, p.business_day
   from ledger.payment p cross join lateral ledger.history(p.payment_id, p.recorded_at) e
 """
 _RECORD_READING = """
@@ -198,7 +198,7 @@ async def payments(
 ) -> tuple[Payment, ...]:
     """Recorded payments in any state, newest last; for `payment list` and the office."""
     rows = await connection.fetch(
-        _PAYMENTS + " where ($1::text is null or p.agent = $1)"
+        PAYMENTS + " where ($1::text is null or p.agent = $1)"
         " and ($2::text is null or p.account = $2) and ($3::date is null or p.business_day = $3)"
         " order by p.payment_id limit $4",
         agent,

@@ -18,7 +18,8 @@ POSTED_COLUMNS = (
     "place, outcome, payment_id, recorded_at, epoch, version, services, paid, advance,"
     " (lsn - '0/0')::bigint as lsn, agent, agent_payment_id, account, amount_kopecks, paid_at,"
     " state, state_at, held_at, credited_at, reason, terminal, readings, valid_until, fingerprint,"
-    " refusal"
+    " refusal, case when payment_id is not null"
+    " then ledger.business_day_of(payment_id, recorded_at) end as business_day"
 )
 """What to select from a function that returns ledger.posted."""
 RECORDED = f"select {POSTED_COLUMNS} from ledger.recorded(array[$1::text], array[$2::text])"
@@ -86,6 +87,7 @@ def _accepted(order: Order, lane: PaidLane | None, number: int, recorded_at: dt.
         recorded_at if seconds is None else None,
         "",
         order.terminal,
+        order.business_day,
     )
     if seconds is None:
         return Posted(Result.ACCEPTED, recorded, lane)
@@ -110,6 +112,7 @@ def payment(row: asyncpg.Record) -> Payment:
         credited_at=row["credited_at"],
         reason=row["reason"],
         terminal=row["terminal"],
+        business_day=row["business_day"],
     )
 
 

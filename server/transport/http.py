@@ -13,6 +13,9 @@ from aiohttp import web
 from server.agents import Agent
 from server.messages import (
     AccountChecked,
+    AccountsFound,
+    BatchPaid,
+    DayShown,
     Outcome,
     PaymentAccepted,
     PaymentCancelled,
@@ -20,6 +23,7 @@ from server.messages import (
     RefusedOutcome,
     Statement,
 )
+from server.offices import DayClosed, DayDiffers
 from server.protocols import UNAVAILABLE, Codec, Request, Response
 from server.refusals import Refusal
 from server.transport import metrics
@@ -38,6 +42,11 @@ _OPERATIONS: dict[type[object], str] = {
     PaymentCancelled: "cancel",
     PaymentStatus: "status",
     Statement: "statement",
+    AccountsFound: "find",
+    BatchPaid: "batch",
+    DayClosed: "close_day",
+    DayDiffers: "close_day",
+    DayShown: "day",
 }
 
 

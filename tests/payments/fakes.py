@@ -127,7 +127,7 @@ class FakeLedger:
             700001 + len(self.rows), order.agent, order.agent_payment_id, order.account,
             order.amount, order.paid_at, now, state, now, order.reading_results,
             held_at=now if held else None, credited_at=None if held else now,
-            terminal=order.terminal,
+            terminal=order.terminal, business_day=order.business_day,
         )  # fmt: skip
         self.rows[key] = (order, payment)
         if held:

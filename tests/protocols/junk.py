@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import replace
+from typing import TypeVar
 
 from hypothesis import strategies as st
 
@@ -11,7 +12,12 @@ from server.accounts import AccountState, AccountView, ServiceDebt
 from server.agents import Agent
 from server.messages import (
     AccountChecked,
+    AccountsFound,
+    BatchItem,
+    BatchPaid,
+    DayShown,
     Outcome,
+    Owed,
     Payment,
     PaymentAccepted,
     PaymentCancelled,
@@ -25,9 +31,11 @@ from server.messages import (
     Statement,
 )
 from server.money import Money
+from server.offices import DayClosed, DayDiffers, OfficeDifference, OfficeTotal
 from server.protocols import Request
 from server.refusals import Refusal
 
+Thing = TypeVar("Thing")
 _RECEIVED_AT = dt.datetime(2026, 1, 15, 7, 20, 31, tzinfo=dt.UTC)
 _CONTENT_TYPES = (
     *("application/x-www-form-urlencoded", "text/xml; charset=utf-8", "application/soap+xml"),
@@ -85,17 +93,54 @@ def outcomes() -> st.SearchStrategy[Outcome]:
     results = st.lists(
         st.builds(ReadingResult, st.text(), st.none() | st.sampled_from(Refusal)), max_size=3
     ).map(tuple)
+    refused = st.builds(RefusedOutcome, st.sampled_from(Refusal), st.none() | payments, st.text())
     return st.one_of(
-        st.builds(AccountChecked, views()),
+        st.builds(AccountChecked, views(), st.none() | _few(_owed())),
         st.builds(PaymentAccepted, payments, st.booleans()),
         st.builds(PaymentHeld, payments, st.booleans()),
         st.builds(PaymentCancelled, payments, st.booleans()),
         st.builds(PaymentStatus, payments),
-        st.builds(Statement, st.lists(payments, max_size=3).map(tuple)),
+        st.builds(Statement, _few(payments)),
         st.builds(ReadingsTaken, results),
         st.just(SecretChanged()),
-        st.builds(RefusedOutcome, st.sampled_from(Refusal), st.none() | payments, st.text()),
+        st.builds(AccountsFound, _few(views()), st.booleans()),
+        _batches(payments, refused),
+        _days(payments),
+        refused,
     )
+
+
+def _batches(
+    payments: st.SearchStrategy[Payment], refused: st.SearchStrategy[RefusedOutcome]
+) -> st.SearchStrategy[Outcome]:
+    paid = st.builds(PaymentAccepted, payments, st.booleans())
+    items = _few(st.builds(BatchItem, st.text(max_size=20), paid | refused))
+    return st.builds(BatchPaid, st.text(max_size=20), items)
+
+
+def _days(payments: st.SearchStrategy[Payment]) -> st.SearchStrategy[Outcome]:
+    days = st.dates(dt.date(2000, 1, 1), dt.date(2099, 12, 31))
+    total = st.builds(OfficeTotal, st.text(max_size=20), st.integers(0, 10**6), _money())
+    some = st.none() | total
+    totals = _few(total)
+    differences = _few(st.builds(OfficeDifference, st.text(max_size=20), some, some))
+    perhaps = st.none() | _moments()
+    return st.one_of(
+        st.builds(DayClosed, days, _moments(), st.integers(1, 2**63 - 1), totals, differences),
+        st.builds(DayDiffers, days, totals, differences, perhaps),
+        st.builds(DayShown, days, perhaps, totals, _few(payments), st.booleans()),
+    )
+
+
+def _few(each: st.SearchStrategy[Thing]) -> st.SearchStrategy[tuple[Thing, ...]]:
+    return st.lists(each, max_size=3).map(tuple)
+
+
+def _owed() -> st.SearchStrategy[Owed]:
+    months = st.dates(dt.date(2000, 1, 1), dt.date(2099, 12, 31)).map(
+        lambda day: day.replace(day=1)
+    )
+    return st.builds(Owed, st.text(max_size=20), months, _money())
 
 
 def _money() -> st.SearchStrategy[Money]:
@@ -127,6 +172,7 @@ def _payments() -> st.SearchStrategy[Payment]:
         credited_at=st.none() | _moments(),
         reason=st.text(max_size=20),
         terminal=st.text(max_size=20),
+        business_day=st.none() | st.dates(dt.date(2000, 1, 1), dt.date(2099, 12, 31)),
     )
 
 

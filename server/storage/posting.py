@@ -24,6 +24,7 @@ _BATCH_MAX = 512
 _BATCH_USUAL_MIN = 64
 """Below this a batch costs more per payment than its smallness saves in waiting."""
 _WAITING_MAX = 10_000
+_IDLE_TURNS_MAX = 10  # handing out takes one; more means that nobody works on what is unanswered
 _ASIDE_CALLS_MAX = 2
 """Calls in flight besides the batch; the pool has more connections than these."""
 _ATTEMPTS = 5
@@ -116,7 +117,9 @@ class GroupCommit:
 
     async def finish(self) -> None:
         """Wait for everything accepted so far."""
-        while self._unanswered or self._tasks:
+        idle_turns = 0
+        while (self._unanswered or self._tasks) and idle_turns < _IDLE_TURNS_MAX:
+            idle_turns = 0 if self._tasks else idle_turns + 1
             await asyncio.gather(*self._tasks, return_exceptions=True)
             await asyncio.sleep(0)  # what is handed out now may go aside
 
@@ -129,7 +132,7 @@ class GroupCommit:
         while self._waiting:
             try:
                 await self._drain_through_a_session()
-            except LOST as error:
+            except (*LOST, asyncpg.PostgresError) as error:  # it may refuse the log-in as well
                 self._fail(self._take(len(self._waiting)), _unknown(error))
         # In the same tick that found the queue empty: an order that came during an await after
         # this line would otherwise wait for nobody. Giving the session back is such an await.

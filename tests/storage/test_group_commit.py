@@ -33,13 +33,13 @@ class Sessions:
     """A pool whose sessions take a few turns to get and to give back."""
 
     def __init__(self) -> None:
-        self.away = False
+        self.fault: Exception | None = None
 
     @asynccontextmanager
     async def acquire(self, *, timeout: float) -> AsyncIterator[Session]:
         await turns(2)
-        if self.away:
-            raise ConnectionRefusedError
+        if self.fault is not None:
+            raise self.fault
         yield Session()
         await turns(3)
 
@@ -127,13 +127,20 @@ async def test_each_order_gets_its_own_payment_back() -> None:
     assert found == [order.agent_payment_id for order in orders]
 
 
-async def test_a_store_that_is_away_is_unknown_to_all_who_wait_and_forgotten_afterwards() -> None:
+@pytest.mark.parametrize(
+    "fault",
+    [ConnectionRefusedError(), asyncpg.InvalidPasswordError(), asyncpg.InvalidCatalogNameError()],
+    ids=["away", "another password", "another database"],
+)
+async def test_a_store_that_lets_nobody_in_is_unknown_to_all_and_forgotten_afterwards(
+    fault: Exception,
+) -> None:
     commits, _, sessions = committing()
-    sessions.away = True
+    sessions.fault = fault
     orders = [replace(ORDER, agent_payment_id=str(place)) for place in range(600)]
     results = await asyncio.gather(*map(commits.post, orders), return_exceptions=True)
     assert all(isinstance(each, OutcomeUnknown) for each in results)
-    sessions.away = False
+    sessions.fault = None
     assert (await commits.post(ORDER)).result is Result.ACCEPTED
 
 

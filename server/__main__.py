@@ -6,7 +6,7 @@ import typer
 
 from server.cli import account as account_commands
 from server.cli import agent as agent_commands
-from server.cli import cache, doctor, payment, registry, serving, staff
+from server.cli import cache, doctor, payment, registry, serving, simulate, staff
 from server.cli.context import said
 
 app = typer.Typer(
@@ -24,6 +24,9 @@ app.command("demo", help=said("start everything with the demo town", "запус
 )
 app.command("serve", help=said("serve (production)", "запустить сервер"))(serving.serve)
 app.command("dsn", help=said("print a running demo's DSN", "адрес базы демонстрации"))(serving.dsn)
+app.command("simulate", help=said("play an agent's network", "сыграть за сеть агента"))(
+    simulate.simulate_network
+)
 app.command("doctor", help=said("check everything", "проверить всё"))(doctor.doctor)
 app.add_typer(account_commands.app, name="account")
 app.add_typer(agent_commands.app, name="agent")

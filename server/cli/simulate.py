@@ -57,51 +57,54 @@ class Side:
     settings: Settings | None
 
 
+FaultsOption = Annotated[
+    str,
+    typer.Option(
+        help=said(
+            "what goes wrong, with commas: lost-reply, duplicate, reorder, late, skew; or all",
+            "помехи через запятую: lost-reply, duplicate, reorder, late, skew; или all",
+        )
+    ),
+]
+AccountsOption = Annotated[
+    list[str] | None,
+    typer.Option(help=said("pay for this one; may be repeated", "платить за этот счёт")),
+]
+SecretsOption = Annotated[
+    Path | None,
+    typer.Option(
+        help=said("directory with a file for each secret", "папка с файлом на каждый секрет"),
+        exists=True,
+        file_okay=False,
+    ),
+]
+DescribedOption = Annotated[
+    Path | None,
+    typer.Option(
+        help=said("the agent as a demo.toml, not from a database", "описание агента, demo.toml"),
+        exists=True,
+        dir_okay=False,
+    ),
+]
+PaceOption = Annotated[
+    float,
+    typer.Option(
+        min=1,
+        help=said("how many times shorter the pauses are", "во сколько раз паузы короче настоящих"),
+    ),
+]
+
+
 def simulate_network(
     name: Annotated[str, typer.Argument(metavar="AGENT", help=said("agent", "агент"))],
     pays: Annotated[int, typer.Option(min=1, help=said("payments", "сколько платежей"))] = 20,
-    faults: Annotated[
-        str,
-        typer.Option(
-            help=said(
-                "what goes wrong, with commas: lost-reply, duplicate, reorder, late, skew; or all",
-                "помехи через запятую: lost-reply, duplicate, reorder, late, skew; или all",
-            )
-        ),
-    ] = "",
+    faults: FaultsOption = "",
     url: Annotated[str, typer.Option(help=said("the server", "адрес сервера"))] = "",
-    account: Annotated[
-        list[str] | None,
-        typer.Option(help=said("pay for this one; may be repeated", "платить за этот счёт")),
-    ] = None,
-    secrets: Annotated[
-        Path | None,
-        typer.Option(
-            help=said("directory with a file for each secret", "папка с файлом на каждый секрет"),
-            exists=True,
-            file_okay=False,
-        ),
-    ] = None,
-    described: Annotated[
-        Path | None,
-        typer.Option(
-            help=said(
-                "the agent as a demo.toml, not from a database", "описание агента, demo.toml"
-            ),
-            exists=True,
-            dir_okay=False,
-        ),
-    ] = None,
+    account: AccountsOption = None,
+    secrets: SecretsOption = None,
+    described: DescribedOption = None,
     terminals: Annotated[int, typer.Option(min=1, help=said("at a time", "одновременно"))] = 8,
-    pace: Annotated[
-        float,
-        typer.Option(
-            min=1,
-            help=said(
-                "how many times shorter the pauses are", "во сколько раз паузы короче настоящих"
-            ),
-        ),
-    ] = 600,
+    pace: PaceOption = 600,
     seed: Annotated[int, typer.Option(help=said("of the dice", "для повторения"))] = 1,
     data: DataOption = None,
     as_json: JsonOption = False,

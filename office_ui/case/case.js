@@ -12,7 +12,8 @@ import { Kbd } from "../parts/kbd.js";
 import { tellIfStranger, useLoaded } from "../parts/loaded.js";
 import { CasePill } from "../parts/pill.js";
 import { Loading, Trouble, sentenceOf } from "../parts/states.js";
-import { Compare, daysBetween } from "./compare.js";
+import { Compare } from "./compare.js";
+import { daysBetween } from "./compare_rows.js";
 import { Decide } from "./decide.js";
 import { t as decisions } from "./decide_words.js";
 import { History } from "./history.js";
@@ -101,18 +102,31 @@ function Head({ story, staff, act, onClose }) {
     </div>
     <div class="case__what">
       <h1 class="case__title">${titleOf(story)}</h1>
-      <p class="case__stake"><span class="field__label">${t("stake")}</span>
-        ${
-          story.line?.amount_kopecks === null
-            ? html`<span class="money money--sum">—</span>`
-            : html`<${Money} kopecks=${story.amount_kopecks} size="sum" />`
-        }</p>
+      ${story.kind !== "FAST_TERMINAL" && html`<${Stake} story=${story} />`}
     </div>
   </header>`;
 }
 
+const ONE_PAYMENT = ["SAME_SUM_TWICE", "REVERSAL_ASKED", "FEE_DIFFERS"];
+
+function Stake({ story }) {
+  return html`<p class="case__stake"><span class="field__label">
+    ${t(ONE_PAYMENT.includes(story.kind) && !story.details.more ? "stake.payment" : "stake")}</span>
+    ${
+      story.line?.amount_kopecks === null
+        ? html`<span class="money money--sum">—</span>`
+        : html`<${Money} kopecks=${story.amount_kopecks} size="sum" />`
+    }</p>`;
+}
+
 function titleOf(story) {
-  const { kind, line, payment } = story;
+  const { kind, line, payment, details } = story;
+  if (kind === "SAME_SUM_TWICE" && details.more)
+    return t("title.SAME_SUM_TWICE.more", { n: details.more });
+  if (kind === "FAST_TERMINAL") {
+    const why = details.payments_in_minute > details.payments_max ? "payments" : "unknown";
+    return t(`title.FAST_TERMINAL.${why}`, { terminal: details.terminal });
+  }
   if (kind === "AMOUNT_DIFFERS")
     return t(`title.AMOUNT_DIFFERS.${story.amount_kopecks > 0 ? "more" : "less"}`, {
       sum: formatMoney(Math.abs(story.amount_kopecks)),

@@ -79,6 +79,15 @@ function accepting(story, bucketName, sum) {
     case "NOT_IN_REGISTRY":
     case "REVERSAL_ASKED":
       return t(`then.accept.${kind}`, { sum, account: payment?.account ?? "" });
+    case "SAME_SUM_TWICE":
+      if (story.details.more) return t("then.accept.SAME_SUM_TWICE.more");
+      return t("then.accept.SAME_SUM_TWICE", { account: payment.account });
+    case "FAST_TERMINAL":
+      return t("then.accept.FAST_TERMINAL");
+    case "FEE_DIFFERS":
+      return t("then.accept.FEE_DIFFERS", {
+        sum: formatMoney(story.details.fees.now.transfer_kopecks),
+      });
     case "AMOUNT_DIFFERS":
       return t(`then.accept.AMOUNT_DIFFERS.${story.amount_kopecks > 0 ? "more" : "less"}`, {
         ours: formatMoney(payment.amount_kopecks),

@@ -44,6 +44,12 @@ const ru = {
     "возвращает агент.",
   "then.accept.REVERSAL_ASKED":
     "Платёж {sum} останется зачисленным на счёт {account}. Агент получает отказ.",
+  "then.accept.SAME_SUM_TWICE":
+    "Оба платежа остаются зачисленными на счёт {account}: человек и правда заплатил дважды.",
+  "then.accept.SAME_SUM_TWICE.more": "Все эти платежи остаются зачисленными.",
+  "then.accept.FAST_TERMINAL":
+    "Платежи остаются. Если терминал снова превысит порог, откроется новое дело.",
+  "then.accept.FEE_DIFFERS": "Считается так, как говорит этот файл: агент перечислит {sum}.",
   "then.accept.NOT_IN_REGISTRY":
     "Платёж {sum} останется зачисленным на счёт {account}. Деньги за него надо запросить у " +
     "агента.",
@@ -136,6 +142,12 @@ const en = {
     "payer the money back.",
   "then.accept.REVERSAL_ASKED":
     "The payment of {sum} stays on account {account}. The agent is refused.",
+  "then.accept.SAME_SUM_TWICE":
+    "Both payments stay on account {account}: the person really paid twice.",
+  "then.accept.SAME_SUM_TWICE.more": "All these payments stay credited.",
+  "then.accept.FAST_TERMINAL":
+    "The payments stay. If the terminal goes beyond the bound again, a new case opens.",
+  "then.accept.FEE_DIFFERS": "What this file tells counts: the agent passes on {sum}.",
   "then.accept.NOT_IN_REGISTRY":
     "The payment of {sum} stays on account {account}. Its money has to be asked from the " +
     "agent.",

@@ -18,7 +18,7 @@ export function History({ story }) {
       )}
       <li class="history__entry">
         <span class="history__when figures">${formatTime(story.opened_at)}</span>
-        <span class="history__what">${t(story.registry ? "history.opened" : "history.asked")}</span>
+        <span class="history__what">${t(story.registry ? "history.opened" : `history.opened.${story.kind}`)}</span>
       </li>
     </ol>
   </section>`;

@@ -53,12 +53,19 @@ function stepsOf(story) {
   return steps;
 }
 
-function missingSteps({ kind, payment, details }) {
-  if (!payment) return [];
-  return [paymentStep(payment), { icon: "look", tone: "look", text: whyMissing(kind, details) }];
+function missingSteps({ kind, payment, other_payment: other, details }) {
+  const steps = [other, payment].filter(Boolean).map(paymentStep);
+  return [...steps, { icon: "look", tone: "look", text: whyMissing(kind, details) }];
 }
 
+const WHY = {
+  SAME_SUM_TWICE: "money.twice",
+  FAST_TERMINAL: "money.fast",
+  FEE_DIFFERS: "money.fees",
+};
+
 function whyMissing(kind, { reason }) {
+  if (WHY[kind]) return t(WHY[kind]);
   if (kind !== "REVERSAL_ASKED") return t("money.notold");
   return reason ? t("money.asked", { reason }) : t("money.asked.plain");
 }

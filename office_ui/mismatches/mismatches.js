@@ -15,6 +15,7 @@ import { Filters } from "./filters.js";
 import { t } from "./words.js";
 
 const PAGE = 100;
+const NO_SUM = ["BAD_LINE", "FAST_TERMINAL"];
 
 export function MismatchesPage({ staff, route }) {
   const { id, query } = route;
@@ -116,7 +117,7 @@ function Row({ row, wide, selected, query, onOpen }) {
     }</td>
     ${wide && html`<td class="soft">${row.assignee?.name ?? ""}</td>`}
     <td class="right">${
-      row.kind === "BAD_LINE" && !row.amount_kopecks
+      NO_SUM.includes(row.kind) && !row.amount_kopecks
         ? "—"
         : html`<${Money}
       kopecks=${row.amount_kopecks} size="row" />`

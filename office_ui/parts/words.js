@@ -25,6 +25,9 @@ const ru = {
   "kind.TOTAL_DIFFERS": "Итог не сходится",
   "kind.CLOSED_ACCOUNT": "Счёт закрыт",
   "kind.REVERSAL_ASKED": "Просят отменить",
+  "kind.SAME_SUM_TWICE": "Дважды та же сумма",
+  "kind.FAST_TERMINAL": "Слишком быстро",
+  "kind.FEE_DIFFERS": "Другая комиссия",
 
   "case.open": "Открыто",
   "case.assigned": "В работе",
@@ -78,6 +81,9 @@ const en = {
   "kind.TOTAL_DIFFERS": "Total differs",
   "kind.CLOSED_ACCOUNT": "Closed account",
   "kind.REVERSAL_ASKED": "Reversal asked",
+  "kind.SAME_SUM_TWICE": "Same sum twice",
+  "kind.FAST_TERMINAL": "Too fast",
+  "kind.FEE_DIFFERS": "Other fee",
 
   "case.open": "Open",
   "case.assigned": "In work",

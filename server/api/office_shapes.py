@@ -243,6 +243,9 @@ class CaseShown(msgspec.Struct, frozen=True):
     line: LineShown | None
     payment: PaymentRow | None
     twin: TwinRow | None
+    other_payment: PaymentRow | None
+    """SAME_SUM_TWICE: the earlier of the two."""
+    other_agent_title: str
     account: AccountDetail | None
     payment_account: AccountDetail | None
     candidates: list[PaymentRow]

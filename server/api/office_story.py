@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import datetime as dt
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from server.api.office import Books, OfficeSettings, account_shown, books_of
@@ -26,6 +27,7 @@ from server.reconciliation.mismatches import (
 )
 from server.reconciliation.workbench import MoveRow, PaymentRow, Workbench
 
+_MOMENTS = ("first_at", "last_at")
 _ORDER = (Action.POST, Action.ASSIGN, Action.MATCH, Action.RETURN, Action.REVERSE, Action.ACCEPT)
 
 
@@ -34,6 +36,7 @@ async def story(workbench: Workbench, case: Case, settings: OfficeSettings) -> C
     history = await workbench.history(case.mismatch_id)
     moves = await workbench.moves(case.mismatch_id)
     payment = await workbench.payment(case.payment_id) if case.payment_id else None
+    other = await _twin_payment(workbench, case)
     books = await books_of(workbench, _logins(case, history, moves), settings.zone)
     line = case.line
     may_match = Action.MATCH in case.decisions
@@ -51,13 +54,15 @@ async def story(workbench: Workbench, case: Case, settings: OfficeSettings) -> C
         line=_line(case, line, books) if line else None,
         payment=_local(payment, books) if payment else None,
         twin=await workbench.twin(case.mismatch_id) if case.kind is Kind.DUPLICATE_LINE else None,
+        other_payment=_local(other, books) if other else None,
+        other_agent_title=books.title(other.agent) if other else "",
         account=await _account(workbench, line.account if line else ""),
         payment_account=await _account(workbench, payment.account if payment else ""),
         candidates=[
             _local(each, books)
             for each in (await workbench.candidates(case.mismatch_id) if may_match else ())
         ],
-        details=case.details,
+        details=_details(case, books),
         decisions=[_offered(case, action) for action in _ORDER if action in case.decisions],
         needs_second_person=needs_second_person(case, settings),
         assignee=books.somebody(case.assignee),
@@ -79,6 +84,25 @@ async def story(workbench: Workbench, case: Case, settings: OfficeSettings) -> C
             for each in history
         ],
     )
+
+
+async def _twin_payment(workbench: Workbench, case: Case) -> PaymentRow | None:
+    """The other one of two payments that are suspiciously alike."""
+    match case.details.get("twin"):
+        case {"payment_id": int(payment_id)}:
+            return await workbench.payment(payment_id)
+        case _:
+            return None
+
+
+def _details(case: Case, books: Books) -> Mapping[str, object]:
+    """Moments among them on the office's clock."""
+    moments = {
+        name: books.here(dt.datetime.fromisoformat(str(case.details[name]))).isoformat()
+        for name in _MOMENTS
+        if name in case.details
+    }
+    return {**case.details, **moments}
 
 
 def needs_second_person(case: Case, settings: OfficeSettings) -> bool:

@@ -187,7 +187,8 @@ def _values(wanted: CaseFilter) -> tuple[int | None, list[str], str, str]:
 _CASES = """
 select m.id as mismatch_id, m.kind::text, m.state, m.version, m.agent, m.registry as registry_id,
        r.day as registry_day, l.number as line_number,
-       coalesce(l.operation, m.details -> 'payment' ->> 'agent_payment_id', '') as operation,
+       coalesce(l.operation, m.details -> 'payment' ->> 'agent_payment_id',
+                m.details ->> 'terminal', '') as operation,
        coalesce(l.account, m.details -> 'payment' ->> 'account', '') as account,
        m.amount_kopecks, m.opened_at, m.assignee,
        m.proposal is not null and not coalesce((m.proposal ->> 'claimed')::boolean, false)

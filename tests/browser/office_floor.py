@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
 from playwright.sync_api import Locator, Page, expect
@@ -16,14 +16,20 @@ DESK = (1440, 900)
 
 
 @contextmanager
-def running_office(dsn: str, second_person_above: Money | None = None) -> Iterator[str]:
-    """Its address. The office lives in a thread with a loop of its own."""
+def running_office(
+    dsn: str,
+    second_person_above: Money | None = None,
+    happens: Callable[[str], Awaitable[None]] | None = None,
+) -> Iterator[str]:
+    """Its address, after `happens` (told the DSN). It lives in a thread with a loop of its own."""
     ready, done = threading.Event(), asyncio.Event()
     urls: list[str] = []
     loop = asyncio.new_event_loop()
 
     async def live() -> None:
         async with opened(dsn, second_person_above=second_person_above) as office:
+            if happens is not None:
+                await happens(dsn)
             urls.append(office.url)
             ready.set()
             await done.wait()
@@ -37,12 +43,14 @@ def running_office(dsn: str, second_person_above: Money | None = None) -> Iterat
 
     thread = threading.Thread(target=run, name="office")
     thread.start()
-    ready.wait(30)
+    ready.wait(60)
     assert urls, "the office did not open"
-    yield urls[0]
-    loop.call_soon_threadsafe(done.set)
-    thread.join(30)
-    assert not thread.is_alive()
+    try:
+        yield urls[0]
+    finally:
+        loop.call_soon_threadsafe(done.set)
+        thread.join(30)
+        assert not thread.is_alive()
 
 
 class Clerk:

@@ -8,6 +8,8 @@ SEEDS ?= 10
 SEED ?=
 HOSTS ?=
 FAILOVER ?=
+RESULTS ?=
+ONLY ?=
 PYTEST_ARGS ?= -q -n 2 --dist loadfile
 
 VENV := .venv
@@ -19,7 +21,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	&& { echo $$python; break; }; done)
 PINNED := pyproject.toml constraints.txt
 
-.PHONY: help run test faults lint bench bench-quick load browser clean
+.PHONY: help run test faults faults-mutants lint bench bench-quick load browser clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -32,9 +34,13 @@ run: $(VENV)/stamp-run ## the demo town on 127.0.0.1:8080 (PORT= DATA= ACCOUNTS=
 test: $(VENV)/stamp-dev browser ## the whole suite (PYTEST_ARGS=)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-faults: $(VENV)/stamp-dev ## runs with everything breaking (SEEDS= or SEED=, HOSTS=, FAILOVER=1)
+faults: $(VENV)/stamp-dev ## runs with everything breaking (SEEDS= SEED= HOSTS= FAILOVER=1 RESULTS=)
 	$(BIN)/python -m tests.faults --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) \
-		$(if $(HOSTS),--hosts $(HOSTS)) $(if $(FAILOVER),--failover)
+		$(if $(HOSTS),--hosts $(HOSTS)) $(if $(FAILOVER),--failover) \
+		$(if $(RESULTS),--results $(RESULTS))
+
+faults-mutants: $(VENV)/stamp-dev ## faults put in on purpose, and who finds each (ONLY=)
+	$(BIN)/python -m tests.faults.mutation $(if $(ONLY),--only $(ONLY))
 
 lint: $(VENV)/stamp-dev ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 from tests.faults.shim import compiler
-from tests.faults.theatre import Theatre, Total
+from tests.faults.theatre import Theatre
+from tests.faults.total import Kept, Total
 
 
 def main(words: Sequence[str]) -> int:
@@ -19,18 +21,22 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--hosts", type=int, help="servers on one store; by default 1 or 2 by seed")
     parser.add_argument("--failover", action="store_true", help="with a synchronous standby")
     parser.add_argument("--until-failure", action="store_true", help="stop at the first failure")
+    parser.add_argument("--results", type=Path, help="a file to keep results in; go on from there")
     options = parser.parse_args(words)
     seeds: Sequence[int] = range(options.first, options.first + options.seeds)
     if options.seed is not None:
         seeds = [options.seed]
     if compiler() is None:
         print("no C compiler: jumps of clocks and slow disks are left out")
-    total = Total()
+    kept = Kept(options.results)
+    total = Total(kept.results())
+    done = {result.seed for result in kept.results()}
     with Theatre(options.failover) as theatre:
-        for seed in seeds:
-            run = theatre.run(seed, options.hosts or 1 + seed % 2)
-            total.add(run)
-            if run.verdict.faults and options.until_failure:
+        for seed in (each for each in seeds if each not in done):
+            result = theatre.run(seed, options.hosts or 1 + seed % 2)
+            kept.add(result)
+            total.add(result)
+            if result.faults and options.until_failure:
                 break
     print(total)
     return 0 if total.is_as_promised else 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ SETTINGS = {
     "restart_after_crash": "on",
     "wal_keep_size": "64MB",
 }
+_READY_SECONDS, _RESTARTS = 5.0, 5
 
 
 class Database:
@@ -42,7 +44,6 @@ class Database:
         town.copy(directory / "pg-1")
         self.server = self._made(directory / "pg-1")
         self.standby: EmbeddedPostgres | None = None
-        self.is_down = True
 
     def _made(self, directory: Path) -> EmbeddedPostgres:
         return EmbeddedPostgres(directory, settings=self._settings, binaries=self._binaries)
@@ -50,12 +51,41 @@ class Database:
     def start(self) -> None:
         """Returns when it takes connections."""
         self.server.start()
-        self.is_down = False
 
     def start_if_down(self) -> None:
-        """After a crash."""
-        if self.is_down:
+        """After a crash, or when it gave up by itself, as a service manager would."""
+        if self.server.pid is None:
+            self.server.kill()
             self.start()
+        self.start_standby_if_down()
+
+    def await_ready(self) -> None:
+        """Until it takes connections; one that is about to give up is started when it has."""
+        for _ in range(_RESTARTS):
+            self.start_if_down()
+            if self._is_ready_soon():
+                return
+            # One whose disk failed in its recovery may stay like that; then somebody restarts it.
+            self.crash()
+        raise AssertionError("PostgreSQL does not come back")
+
+    def _is_ready_soon(self) -> bool:
+        deadline = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < deadline:
+            try:
+                run_now(_execute(self.dsn))
+            except (OSError, TimeoutError, asyncpg.PostgresError):
+                time.sleep(0.05)
+            else:
+                return True
+            self.start_if_down()
+        return False
+
+    def start_standby_if_down(self) -> None:
+        """Likewise, where there is one."""
+        if self.standby is not None and self.standby.pid is None:
+            self.standby.kill()
+            self.standby.start()
 
     def stop(self) -> None:
         """Everything ends, what was stopped by a signal too."""
@@ -80,7 +110,6 @@ class Database:
     def crash(self) -> None:
         """SIGKILL everything, as a power cut whose disk kept what was written."""
         self.server.kill()
-        self.is_down = True
 
     def go_on(self) -> None:
         """SIGCONT of everything."""
@@ -120,13 +149,13 @@ class Database:
         Returns where that listens.
         """
         assert self.standby is not None
+        self.start_standby_if_down()
         self.server.kill()
         old = self.server.log_path.parent
         self.server, self.standby = self.standby, None
         self._set_standbys("")
         run_now(_execute(self.dsn, "select pg_promote(true, 30)"))
         shutil.rmtree(old, ignore_errors=True)
-        self.is_down = False
         parts = urlsplit(self.dsn)
         assert parts.hostname is not None
         assert parts.port is not None

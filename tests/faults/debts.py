@@ -29,6 +29,7 @@ _OPTIONAL_MAX = 24
 class _Change:
     """What one event takes off a debt; a cancellation puts it back."""
 
+    name: str
     kopecks: int
     sent: float
     told: dict[int, float]
@@ -49,11 +50,11 @@ def unexplained(history: History, facts: Facts, outages: Sequence[Outage]) -> It
             continue
         before = facts.debts_before[look.account]
         bases = _with_charges(before, charges[look.account], look.asked.ended)
-        reason = _why_not(look, debt, bases, changes[look.account], across)
-        if reason:
+        found = _Explained(look, debt, bases, changes[look.account], across)
+        if not found.is_explained:
             at = look.asked.started - history.began
             shown = f"{look.agent}: {look.account} shown {debt / 100:.2f} by host {look.asked.host}"
-            yield f"{shown} at {at:.3f} s: {reason}"
+            yield f"{shown} at {at:.3f} s: {found.why_not(history.began)}"
 
 
 def _changes(claims: Sequence[Claim]) -> dict[str, list[_Change]]:
@@ -62,9 +63,11 @@ def _changes(claims: Sequence[Claim]) -> dict[str, list[_Change]]:
         if claim.is_refused or not claim.tries:
             continue
         added = found[claim.account]
-        added.append(_Change(claim.kopecks, claim.first_sent, _told(claim.tries)))
+        name = f"{claim.agent} {claim.key}"
+        added.append(_Change(name, claim.kopecks, claim.first_sent, _told(claim.tries)))
         if claim.cancels:
-            added.append(_Change(-claim.kopecks, claim.cancel_sent, _told(claim.cancels)))
+            told = _told(claim.cancels)
+            added.append(_Change(f"cancel {name}", -claim.kopecks, claim.cancel_sent, told))
     for changes in found.values():
         changes.sort(key=lambda change: change.sent)
     return found
@@ -115,26 +118,45 @@ class _Across:
         return min(moment + ACROSS_HOSTS_SECONDS, told + _LOOSELY_SECONDS)
 
 
-def _why_not(
-    look: Look, debt: int, bases: set[int], changes: list[_Change], across: _Across
-) -> str:
-    """Why no order explains it; empty = one does."""
-    asked = look.asked
-    must, may = 0, []
-    until = bisect_left(changes, asked.ended, key=lambda change: change.sent)
-    for change in changes[:until]:
-        if across.binds_from(change.told, asked.host) < asked.started:
-            must += change.kopecks
-        else:
-            may.append(change.kopecks)
-    if len(may) > _OPTIONAL_MAX:
-        return ""  # too many at once to say anything
-    half = len(may) // 2
-    some, others = _sums(may[:half]), _sums(may[half:])
-    if any(base - must - debt - each in others for base in bases for each in some):
-        return ""
-    known = ", ".join(f"{(base - must) / 100:.2f}" for base in sorted(bases))
-    return f"without {len(may)} payments or cancellations that were open it may be {known}"
+class _Explained:
+    """Whether an order of events explains a debt, and what is known when none does."""
+
+    def __init__(
+        self, look: Look, debt: int, bases: set[int], changes: list[_Change], across: _Across
+    ) -> None:
+        self._debt, self._bases = debt, bases
+        self._must: list[_Change] = []
+        self._may: list[_Change] = []
+        asked = look.asked
+        until = bisect_left(changes, asked.ended, key=lambda change: change.sent)
+        for change in changes[:until]:
+            is_bound = across.binds_from(change.told, asked.host) < asked.started
+            (self._must if is_bound else self._may).append(change)
+        self.is_explained = self._explains(self._must, self._may)
+
+    def _explains(self, must: list[_Change], may: list[_Change]) -> bool:
+        if len(may) > _OPTIONAL_MAX:
+            return True  # too many at once to say anything
+        taken = sum(change.kopecks for change in must)
+        kopecks = [change.kopecks for change in may]
+        half = len(kopecks) // 2
+        some, others = _sums(kopecks[:half]), _sums(kopecks[half:])
+        return any(
+            base - taken - self._debt - each in others for base in self._bases for each in some
+        )
+
+    def why_not(self, began: float) -> str:
+        """In words; times are those of the run."""
+        taken = sum(change.kopecks for change in self._must)
+        known = ", ".join(f"{(base - taken) / 100:.2f}" for base in sorted(self._bases))
+        said = (
+            f"without {len(self._may)} payments or cancellations that were open it may be {known}"
+        )
+        for change in reversed(self._must):
+            if self._explains([each for each in self._must if each is not change], self._may):
+                told = {host: round(at - began, 3) for host, at in change.told.items()}
+                return f"{said}; {change.name} is missing, told at {told}"
+        return said
 
 
 def _sums(parts: list[int]) -> set[int]:

@@ -7,12 +7,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import redis
 
 from server.embedded import processes
 from tests.faults.proxy import FAIR, Proxy, Weather
 from tests.faults.schedule import Component, Fault, Kind, Line
+from tests.faults.shim import SOUND, Machine
 from tests.faults.stage import Stage
 
 _EFFECT_SECONDS = 0.5
@@ -53,13 +55,14 @@ class Director:
     def heal(self) -> float:
         """Everything works again; the moment from which on it does."""
         stage = self._stage
-        self._shift(server=0.0, postgres=0.0)
+        self._repair()
         for host in stage.hosts:
             for proxy in host.proxies:
                 self._change(proxy, FAIR)
         stage.database.go_on()
         self._start_valkey()
-        stage.database.start_if_down()
+        self._bound_valkey(0)
+        stage.database.await_ready()
         for host in stage.hosts:
             processes.send(host.pids(), signal.SIGCONT)
             host.await_start()
@@ -151,16 +154,31 @@ class Director:
 
     # Clocks and disks
 
-    def _shift(self, *, server: float | None = None, postgres: float | None = None) -> None:
-        shim = self._stage.shim
-        if shim is not None and server is not None:
-            shim.server.set(shift_seconds=server)
-        if shim is not None and postgres is not None:
-            shim.postgres.set(shift_seconds=postgres)
-
-    def _slow_disk(self, seconds: float) -> None:
+    def _shift_server(self, seconds: float) -> None:
         if self._stage.shim is not None:
-            self._stage.shim.postgres.set(sync_seconds=seconds)
+            self._stage.shim.server.set(Machine(shift_seconds=seconds))
+
+    def _under_postgres(self, **what: Any) -> None:
+        """Some fields of its Machine change."""
+        if self._stage.shim is not None:
+            control = self._stage.shim.postgres
+            control.set(replace(control.machine, **what))
+
+    def _repair(self) -> None:
+        if self._stage.shim is not None:
+            self._stage.shim.server.set(SOUND)
+            self._stage.shim.postgres.set(SOUND)
+
+    def _repair_disk(self) -> None:
+        """What a full or faulty disk has ended must be started by somebody."""
+        self._under_postgres(is_full=False, is_faulty=False)
+        self._start_postgres()
+
+    def _start_postgres(self) -> None:
+        """Where it has a chance."""
+        shim = self._stage.shim
+        if shim is None or not (shim.postgres.machine.is_full or shim.postgres.machine.is_faulty):
+            self._stage.database.start_if_down()
 
     # PostgreSQL
 
@@ -177,6 +195,7 @@ class Director:
         if stage.database.standby is None:
             return
         stage.database.go_on()
+        self._repair()  # the standby has a machine of its own
         place = stage.database.fail_over()
         for host in stage.hosts:
             host.to_postgres.target = place
@@ -184,6 +203,10 @@ class Director:
 
     def _signal_standby(self, number: signal.Signals) -> None:
         processes.send(self._stage.database.standby_pids(), number)
+
+    def _kill_standby(self) -> None:
+        if self._stage.database.standby is not None:
+            self._stage.database.standby.kill()
 
     # Redis
 
@@ -214,6 +237,10 @@ class Director:
         with suppress(redis.RedisError), self._stage.redis() as client:
             client.execute_command(*command)
 
+    def _bound_valkey(self, memory_bytes: int) -> None:
+        """It takes no writes as long as it holds more; 0 = no bound."""
+        self._ask_valkey("CONFIG", "SET", "maxmemory", str(memory_bytes))
+
     def _restart_old_valkey(self) -> None:
         stage = self._stage
         if not stage.valkey_is_down:
@@ -241,9 +268,11 @@ _BEGIN: dict[Kind, Step] = {
     Kind.SERVER_STOP: lambda d, f: d._signal_server(f, signal.SIGSTOP),
     Kind.SERVER_END: Director._end_server,
     Kind.SERVER_RENEW: Director._renew_workers,
-    Kind.SERVER_CLOCK: lambda d, f: d._shift(server=f.amount),
-    Kind.POSTGRES_CLOCK: lambda d, f: d._shift(postgres=f.amount),
-    Kind.POSTGRES_SLOW_DISK: lambda d, f: d._slow_disk(f.amount),
+    Kind.SERVER_CLOCK: lambda d, f: d._shift_server(f.amount),
+    Kind.POSTGRES_CLOCK: lambda d, f: d._under_postgres(shift_seconds=f.amount),
+    Kind.POSTGRES_SLOW_DISK: lambda d, f: d._under_postgres(sync_seconds=f.amount),
+    Kind.POSTGRES_DISK_FULL: lambda d, _: d._under_postgres(is_full=True),
+    Kind.POSTGRES_DISK_FAULTY: lambda d, _: d._under_postgres(is_faulty=True),
     Kind.POSTGRES_CRASH: lambda d, _: d._stage.database.crash(),
     Kind.POSTGRES_BACKEND_KILL: lambda d, f: d._signal_backend(f, signal.SIGKILL),
     Kind.POSTGRES_STOP: lambda d, _: d._signal_postgres(signal.SIGSTOP),
@@ -253,27 +282,33 @@ _BEGIN: dict[Kind, Step] = {
     ),
     Kind.POSTGRES_FAIL_OVER: Director._fail_over,
     Kind.POSTGRES_STANDBY_STOP: lambda d, _: d._signal_standby(signal.SIGSTOP),
+    Kind.POSTGRES_STANDBY_KILL: lambda d, _: d._kill_standby(),
     Kind.REDIS_CRASH: lambda d, _: d._crash_valkey(),
     Kind.REDIS_OLD: lambda d, _: d._age_valkey(),
     Kind.REDIS_STOP: lambda d, _: d._signal_valkey(signal.SIGSTOP),
     Kind.REDIS_FLUSH: lambda d, _: d._ask_valkey("FLUSHALL"),
     Kind.REDIS_SCRIPTS_FLUSH: lambda d, _: d._ask_valkey("SCRIPT", "FLUSH"),
     Kind.REDIS_CLIENTS_KILL: lambda d, _: d._ask_valkey("CLIENT", "KILL", "TYPE", "normal"),
+    Kind.REDIS_FULL: lambda d, _: d._bound_valkey(1),
 }
 _END: dict[Kind, Step] = {
-    Kind.SERVER_CLOCK: lambda d, _: d._shift(server=0.0),
-    Kind.POSTGRES_CLOCK: lambda d, _: d._shift(postgres=0.0),
-    Kind.POSTGRES_SLOW_DISK: lambda d, _: d._slow_disk(0.0),
+    Kind.SERVER_CLOCK: lambda d, _: d._shift_server(0.0),
+    Kind.POSTGRES_CLOCK: lambda d, _: d._under_postgres(shift_seconds=0.0),
+    Kind.POSTGRES_SLOW_DISK: lambda d, _: d._under_postgres(sync_seconds=0.0),
+    Kind.POSTGRES_DISK_FULL: lambda d, _: d._repair_disk(),
+    Kind.POSTGRES_DISK_FAULTY: lambda d, _: d._repair_disk(),
     Kind.WORKER_STOP: lambda d, f: d._signal_server(f, signal.SIGCONT),
     Kind.SYNC_STOP: lambda d, f: d._signal_server(f, signal.SIGCONT),
     Kind.JANITOR_STOP: lambda d, f: d._signal_server(f, signal.SIGCONT),
     Kind.SERVER_KILL: Director._start_server,
     Kind.SERVER_STOP: lambda d, f: d._signal_server(f, signal.SIGCONT),
     Kind.SERVER_END: Director._start_server,
-    Kind.POSTGRES_CRASH: lambda d, _: d._stage.database.start_if_down(),
+    Kind.POSTGRES_CRASH: lambda d, _: d._start_postgres(),
     Kind.POSTGRES_STOP: lambda d, _: d._stage.database.go_on(),
     Kind.POSTGRES_BACKEND_STOP: lambda d, _: d._stage.database.go_on(),
     Kind.POSTGRES_STANDBY_STOP: lambda d, _: d._signal_standby(signal.SIGCONT),
+    Kind.POSTGRES_STANDBY_KILL: lambda d, _: d._stage.database.start_standby_if_down(),
+    Kind.REDIS_FULL: lambda d, _: d._bound_valkey(0),
     Kind.REDIS_CRASH: lambda d, _: d._start_valkey(),
     Kind.REDIS_OLD: lambda d, _: d._restart_old_valkey(),
     Kind.REDIS_STOP: lambda d, _: d._signal_valkey(signal.SIGCONT),

@@ -49,15 +49,19 @@ class Kind(Enum):
     POSTGRES_SESSIONS_END = "end all sessions of PostgreSQL"
     POSTGRES_FAIL_OVER = "kill -9 the primary, promote the standby"
     POSTGRES_STANDBY_STOP = "stop the standby"
+    POSTGRES_STANDBY_KILL = "kill -9 the standby"
     REDIS_CRASH = "kill -9 Redis"
     REDIS_OLD = "kill -9 Redis, start it with old data"
     REDIS_STOP = "stop Redis"
     REDIS_FLUSH = "flush Redis"
     REDIS_SCRIPTS_FLUSH = "flush Redis's scripts"
     REDIS_CLIENTS_KILL = "end all sessions of Redis"
+    REDIS_FULL = "Redis is full"
     SERVER_CLOCK = "the server's clock jumps"
     POSTGRES_CLOCK = "PostgreSQL's clock jumps"
     POSTGRES_SLOW_DISK = "every sync to disk takes long"
+    POSTGRES_DISK_FULL = "PostgreSQL's disk is full"
+    POSTGRES_DISK_FAULTY = "every sync to disk fails"
     DELAY = "delay"
     NARROW = "a narrow line"
     CUT = "cut all connections"
@@ -118,7 +122,9 @@ _OF_LINES = {
     Line.TO_REDIS: Component.REDIS,
     Line.FRONT: Component.FRONT,
 }
-SHIMMED = (Kind.SERVER_CLOCK, Kind.POSTGRES_CLOCK, Kind.POSTGRES_SLOW_DISK)
+_CLOCKS = (Kind.SERVER_CLOCK, Kind.POSTGRES_CLOCK)
+_DISKS = (Kind.POSTGRES_SLOW_DISK, Kind.POSTGRES_DISK_FULL, Kind.POSTGRES_DISK_FAULTY)
+SHIMMED = (*_CLOCKS, *_DISKS)
 """They need a C compiler; without one nothing is done in their place."""
 _KILLS = (
     Kind.WORKER_KILL,
@@ -134,7 +140,7 @@ _OF_PROCESSES = (
     *(Kind.WORKER_STOP, Kind.SYNC_STOP, Kind.SERVER_STOP, Kind.SERVER_END, Kind.SERVER_RENEW),
     *(Kind.POSTGRES_STOP, Kind.POSTGRES_BACKEND_STOP, Kind.POSTGRES_SESSIONS_END),
     *(Kind.REDIS_OLD, Kind.REDIS_STOP, Kind.REDIS_FLUSH, Kind.REDIS_SCRIPTS_FLUSH),
-    Kind.REDIS_CLIENTS_KILL,
+    *(Kind.REDIS_CLIENTS_KILL, Kind.REDIS_FULL),
     *SHIMMED,
 )
 _OF_NETWORKS = (
@@ -166,7 +172,7 @@ def schedule(seed: int, *, hosts: int = 1, failover: bool = False) -> tuple[Faul
 
 def _any_kind(dice: random.Random, failover: bool) -> Kind:
     if failover and dice.random() < 0.15:
-        return Kind.POSTGRES_STANDBY_STOP
+        return dice.choice((Kind.POSTGRES_STANDBY_STOP, Kind.POSTGRES_STANDBY_KILL))
     if dice.random() < 0.6:
         return dice.choice(_OF_PROCESSES)
     return dice.choice((*_OF_NETWORKS, Kind.DUPLICATE))
@@ -187,7 +193,7 @@ def _fault(dice: random.Random, kind: Kind, hosts: int) -> Fault:
         amount = dice.choice((20_000, 100_000, 500_000))
     elif kind is Kind.POSTGRES_SLOW_DISK:
         amount = dice.choice((0.02, 0.1, 0.4))
-    elif kind in SHIMMED:
+    elif kind in _CLOCKS:
         amount = dice.choice((0.7, 30.0, 3600.0, 172_800.0)) * dice.choice((-1, 1))
     return Fault(at, seconds, kind, line, host, which, amount)
 

@@ -1,7 +1,7 @@
 """What a process sees of the clock and the disk, changed from outside, without privileges.
 
 A small library, preloaded: it shifts the wall clock (not the monotonic ones, which the kernel never
-lets jump either) and makes every sync to disk take longer. It needs a C compiler. What it cannot
+lets jump either), and it makes the disk slow, full or faulty. It needs a C compiler. What it cannot
 do: Valkey is linked so that it sees the real clock, and PostgreSQL's shared memory is not aged.
 """
 
@@ -13,12 +13,14 @@ import struct
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from server.embedded.binaries import find_postgres
 
 _SOURCE = Path(__file__).with_name("shim.c")
 _NANO = 1_000_000_000
+_NUMBERS = struct.Struct("=qqqq")
 _PROGRAMS = ("postgres", "initdb")
 
 
@@ -27,19 +29,38 @@ def compiler() -> str | None:
     return next(filter(None, map(shutil.which, ("cc", "gcc", "clang"))), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What processes see of the machine on which they run."""
+
+    shift_seconds: float = 0.0
+    """What the clock is ahead."""
+    sync_seconds: float = 0.0
+    """What every sync to disk takes more."""
+    is_full: bool = False
+    """The disk has no room left."""
+    is_faulty: bool = False
+    """Every sync to disk fails."""
+
+
+SOUND = Machine()
+
+
 class Control:
     """The clock and the disk of some processes."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        path.write_bytes(bytes(16))
+        path.write_bytes(bytes(_NUMBERS.size))
         with path.open("r+b") as file:
-            self._memory = mmap.mmap(file.fileno(), 16)
+            self._memory = mmap.mmap(file.fileno(), _NUMBERS.size)
+        self.machine = SOUND
 
-    def set(self, *, shift_seconds: float = 0.0, sync_seconds: float = 0.0) -> None:
-        """From now on."""
-        numbers = int(shift_seconds * _NANO), int(sync_seconds * _NANO)
-        self._memory[:] = struct.pack("=qq", *numbers)
+    def set(self, machine: Machine) -> None:
+        """From now on it is so."""
+        self.machine = machine
+        shift, sync = int(machine.shift_seconds * _NANO), int(machine.sync_seconds * _NANO)
+        self._memory[:] = _NUMBERS.pack(shift, sync, machine.is_full, machine.is_faulty)
 
 
 class Shim:

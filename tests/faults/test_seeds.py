@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.run import Run
 from tests.faults.theatre import Theatre
+from tests.faults.total import Result
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -26,10 +26,10 @@ def theatre_with_a_standby() -> Iterator[Theatre]:
         yield theatre
 
 
-def is_as_promised(run: Run) -> None:
+def is_as_promised(result: Result) -> None:
     """The schedule is told when it is not."""
-    assert not run.verdict.faults, str(run)
-    assert run.verdict.numbers["payments"] > 0
+    assert not result.faults, result
+    assert result.numbers["payments"] > 0
 
 
 @pytest.mark.parametrize("seed", ALONE)

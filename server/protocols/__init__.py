@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import importlib
+import importlib.util
 import pkgutil
 import re
 from collections.abc import Callable, Collection, Mapping
@@ -35,6 +36,10 @@ class Operation(Enum):
     STATEMENT = "statement"
     READING = "reading"
     CHANGE_SECRET = "change_secret"
+    FIND = "find"
+    BATCH = "batch"
+    CLOSE_DAY = "close_day"
+    DAY = "day"
     UNKNOWN = "unknown"
     """The operation could not be read from the request."""
 
@@ -163,6 +168,7 @@ class Codec:
     `fast` makes the fast lane's functions for an agent, where the agent's dialect allows them.
     `files` are what its network is handed before the start, by their names.
     `facts` is what its code does not say.
+    `body_bytes_max` is what its longest request needs, where that is more than others may send.
     """
 
     name: str
@@ -181,6 +187,7 @@ class Codec:
     documents: Mapping[str, Callable[[str], tuple[str, bytes]]] = field(default_factory=dict)
     files: Mapping[str, Callable[[Agent], bytes]] = field(default_factory=dict)
     facts: Facts | None = None
+    body_bytes_max: int = 0
 
 
 UNAVAILABLE = Response(b"", "text/plain", status=503)
@@ -213,9 +220,10 @@ def load() -> Mapping[str, Codec]:
     """Every protocol by its folder's name."""
     found: dict[str, Codec] = {}
     for module in pkgutil.iter_modules(__path__):
-        if not module.ispkg:
+        name = f"{__name__}.{module.name}"
+        if not module.ispkg or importlib.util.find_spec(f"{name}.codec") is None:
             continue
-        codec: Codec = importlib.import_module(f"{__name__}.{module.name}.codec").CODEC
+        codec: Codec = importlib.import_module(f"{name}.codec").CODEC
         assert codec.name == module.name, f"{module.name}: the codec calls itself {codec.name}"
         found[codec.name] = codec
     return found

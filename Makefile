@@ -21,7 +21,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	&& { echo $$python; break; }; done)
 PINNED := pyproject.toml constraints.txt
 
-.PHONY: help run test faults faults-mutants lint bench bench-quick load browser clean
+.PHONY: help run test docs faults faults-mutants lint bench bench-quick load browser clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -33,6 +33,9 @@ run: $(VENV)/stamp-run ## the demo town on 127.0.0.1:8080 (PORT= DATA= ACCOUNTS=
 
 test: $(VENV)/stamp-dev browser ## the whole suite (PYTEST_ARGS=)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+docs: $(VENV)/stamp-dev ## the pages made of code and vectors: docs/protocols.md, docs/protocols/
+	$(BIN)/python -m tests.protocols.pages
 
 faults: $(VENV)/stamp-dev ## runs with everything breaking (SEEDS= SEED= HOSTS= FAILOVER=1 RESULTS=)
 	$(BIN)/python -m tests.faults --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) \

@@ -14,7 +14,8 @@ from tests.test_layers import LAYERS, OBSERVING
 
 ROOT = Path(__file__).resolve().parents[1]
 READMES = ("README.md", "README.ru.md")
-PAGES = [*READMES, "CHANGELOG.md", *sorted(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+DOCS = sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))
+PAGES = [*READMES, "CHANGELOG.md", *DOCS]
 PROTOCOLS = sorted(p.parent.name for p in (ROOT / "server/protocols").glob("*/codec.py"))
 
 TOKEN = re.compile(r"`([^`]+)`")

@@ -147,6 +147,13 @@ async def _application(
     door = ProtocolDoor(
         book.current, load(), answering, settings.request_timeout_seconds, unserved=book.faults
     )
+    office = office_routes(
+        PostgresWorkbench(pool),
+        PostgresCases(pool),
+        PublishedLedger(ledger, near_cache),
+        Sessions(StaffBook(pool), passwords, _now, demo=settings.demo),
+        _office_settings(settings),
+    )
     application = web.Application(
         client_max_size=settings.body_bytes_max,
         middlewares=[behind_proxies(settings.proxy_networks()), page_headers],
@@ -156,22 +163,20 @@ async def _application(
             *door.routes(),
             *Operate(partial(answers, pool), near_cache, lane.flush).routes(),
             *kiosk_routes(desk, book.kiosk, PeerGuard(time.monotonic)),
-            *office_routes(
-                PostgresWorkbench(pool),
-                PostgresCases(pool),
-                PublishedLedger(ledger, near_cache),
-                Sessions(StaffBook(pool), passwords, _now, demo=settings.demo),
-                OfficeSettings(
-                    registry_bytes_max=settings.registry_bytes_max,
-                    second_person_above=Money(settings.second_person_above_kopecks),
-                    zone=settings.zone,
-                ),
-            ),
+            *office,
             *openapi_routes(__version__, static_folder("office_ui") / "docs" / "index.html"),
             *page_routes(),
         ]
     )
     return application, lane
+
+
+def _office_settings(settings: Settings) -> OfficeSettings:
+    return OfficeSettings(
+        registry_bytes_max=settings.registry_bytes_max,
+        second_person_above=Money(settings.second_person_above_kopecks),
+        zone=settings.zone,
+    )
 
 
 def _clock_bounds(settings: Settings) -> ClockBounds:

@@ -6,7 +6,7 @@ import typer
 
 from server.cli import account as account_commands
 from server.cli import agent as agent_commands
-from server.cli import cache, doctor, payment, registry, serving, simulate, staff
+from server.cli import cache, calendar, doctor, payment, registry, serving, simulate, staff
 from server.cli.context import said
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ app.add_typer(payment.app, name="payment")
 app.add_typer(registry.app, name="registry")
 app.add_typer(staff.app, name="staff")
 app.add_typer(cache.app, name="cache")
+app.add_typer(calendar.app, name="calendar")
 
 
 def main() -> None:

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from server.agents import Agent
-from server.cli import agent_secret
+from server.cli import agent_change, agent_secret, agent_show
 from server.cli.context import (
     EXIT_NO,
     DataOption,
@@ -24,6 +24,15 @@ from server.storage.agents import agents
 
 app = typer.Typer(help=said("Agents", "Агенты"), no_args_is_help=True)
 app.add_typer(agent_secret.app, name="secret")
+app.command("list", help=said("Agents and what they did today", "Агенты и их сегодняшний день"))(
+    agent_show.list_agents
+)
+app.command("show", help=said("One agent", "Один агент"))(agent_show.show)
+app.command("set", help=said("Change an agent", "Изменить агента"))(agent_change.change)
+app.command("pause", help=said("Pause an agent at once", "Сразу приостановить агента"))(
+    agent_change.pause
+)
+app.command("resume", help=said("End a pause", "Возобновить работу агента"))(agent_change.resume)
 
 
 @app.command(

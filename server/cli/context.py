@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import locale
 import os
@@ -120,6 +121,11 @@ async def with_connection(
         return await work(connection)
     finally:
         await connection.close()
+
+
+def actor() -> str:
+    """Who is at the command line, for the audit."""
+    return getpass.getuser()
 
 
 def print_json(value: object) -> None:

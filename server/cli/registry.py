@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Annotated
 
@@ -15,6 +14,7 @@ from server.cli.context import (
     EXIT_USAGE,
     DataOption,
     JsonOption,
+    actor,
     find_servers,
     print_json,
     run,
@@ -96,7 +96,7 @@ async def _import(
                 connection,
                 upload,
                 agent=agent,
-                actor=getpass.getuser(),
+                actor=actor(),
                 terms=terms,
                 dry_run=dry_run,
                 bytes_max=settings.registry_bytes_max,

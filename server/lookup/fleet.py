@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from functools import partial
 
 import structlog
@@ -53,6 +53,7 @@ class Fleet:
         fleet = cls(place)
         if not place.is_cluster:
             fleet.mirrors[ALONE.address] = mirror = await Mirror.open(place.seeds[0])
+            mirror.failed = fleet.changed.set
             fleet._topology = {ALONE.address: ALONE}
             fleet._owners = [mirror] * SLOTS
             return fleet
@@ -84,11 +85,6 @@ class Fleet:
     def is_whole(self) -> bool:
         """Whether every slot can be written."""
         return None not in self._owners and all(m.is_open for m in self.mirrors.values())
-
-    @property
-    def is_settled(self) -> bool:
-        """Whether nothing that was sent is still looking for its node."""
-        return not self._strays and not self.changed.is_set()
 
     async def wait_whole(self, seconds: float) -> None:
         """Until every slot can be written, but not longer."""
@@ -134,19 +130,42 @@ class Fleet:
         """Until everything sent so far is done."""
         for mirror in tuple(self.mirrors.values()):
             await mirror.settle()
-        while self._strays:
-            await asyncio.wait(self._strays)
+        if self._strays:
+            await asyncio.wait(tuple(self._strays))
         if self.changed.is_set():
-            raise NodesChangedError("something that was sent found no node")
+            raise NodesChangedError("something that was sent is not done")
 
-    def applied(self, epoch: int, lsn: int, system: str) -> asyncio.Future[Reply]:
-        """Note on every node how far we are, after the data sent so far."""
+    def applied(self, epoch: int, lsn: int, system: str) -> asyncio.Future[object]:
+        """Note on every node how far we are, when everything sent so far is done; fails if not.
+
+        The order of commands is not enough: what refused the data (missing scripts, a full memory)
+        may be over when the note arrives, and what strayed is done by another node than this one.
+        """
+        note = partial(self._note, epoch, lsn, system)
+        sent = [each for mirror in self.mirrors.values() for each in mirror.unanswered]
+        sent += self._strays
+        if sent or self.changed.is_set():
+            return asyncio.ensure_future(self._after(sent, note))
+        return note()
+
+    def _note(self, epoch: int, lsn: int, system: str) -> asyncio.Future[Reply]:
         if self.alone:
             return self.alone.applied(epoch, lsn, system)
         return asyncio.gather(*(m.applied(epoch, lsn, system) for m in self.mirrors.values()))
 
+    async def _after(
+        self, sent: Sequence[asyncio.Future[Reply]], note: Callable[[], Awaitable[object]]
+    ) -> None:
+        if sent:
+            await asyncio.wait(sent)
+        if self._strays:  # some of it may only just have begun to look for its node
+            await asyncio.wait(tuple(self._strays))
+        if self.changed.is_set():
+            raise NodesChangedError("something that was sent is not done")
+        await note()
+
     async def note_applied(self, epoch: int, lsn: int, system: str) -> None:
-        """The same, awaited; a node whose marks are on the move is left out."""
+        """The same for what is done, awaited; a node whose marks are on the move is left out."""
         if self.alone:
             await self.alone.applied(epoch, lsn, system)
             return
@@ -248,7 +267,7 @@ class Fleet:
             return
         mirror.own(wanted)
         mirror.doubted()
-        mirror.strayed = self._strayed
+        mirror.strayed, mirror.failed = self._strayed, self.changed.set
         self.mirrors[primary.address] = mirror
         self._assign()
         self.changed.set()

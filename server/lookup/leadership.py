@@ -34,8 +34,10 @@ class OvertakenError(ConnectionError):
     """Another leader is ahead of this one."""
 
 
-async def lead(dsn: str, slot: str, pulse: Pulse, on_complete: Callable[[], None]) -> None:
-    """Get the slot and serve one term.
+async def lead(
+    dsn: str, slot: str, pulse: Pulse, on_complete: Callable[[], None], *, anew: bool = False
+) -> None:
+    """Get the slot and serve one term; `anew`: whatever stands in Redis, it is written again.
 
     Raises SlotBusyError, OSError, asyncpg errors; perhaps in a group.
     """
@@ -54,7 +56,8 @@ async def lead(dsn: str, slot: str, pulse: Pulse, on_complete: Callable[[], None
         at = await position(connection, slot)
         source = Source(connection)
         completeness = Completeness(dsn, slot, pulse, source, at.system)
-        await Leadership(pulse, feed, source, completeness, wanted).serve(at, on_complete)
+        leadership = Leadership(pulse, feed, source, completeness, wanted)
+        await leadership.serve(at, on_complete, anew=anew)
 
 
 class Leadership:
@@ -77,10 +80,10 @@ class Leadership:
         self._batch = Batch(flawed)
         self._system = ""
 
-    async def serve(self, at: Position, on_complete: Callable[[], None]) -> None:
+    async def serve(self, at: Position, on_complete: Callable[[], None], *, anew: bool) -> None:
         """Work until something fails. Raises OSError, asyncpg errors, in a group."""
         self._system = at.system
-        await self._take_over(at)
+        await self._take_over(at, anew)
         self._pulse.watch = self._watch
         self._pulse.tick = self._tick
         async with asyncio.TaskGroup() as tasks:
@@ -92,7 +95,7 @@ class Leadership:
             await self._completeness.reached.wait()
             on_complete()
 
-    async def _take_over(self, at: Position) -> None:
+    async def _take_over(self, at: Position, anew: bool) -> None:
         """Go on where each node stands, or begin a new epoch."""
         marks = {mirror: await mirror.marks() for mirror in tuple(self._fleet.mirrors.values())}
         lsns = []
@@ -110,7 +113,8 @@ class Leadership:
             mirror.certificate = found.complete
             mirror.lsn = found.applied.lsn
             lsns.append(mirror.lsn)
-        if lsns and not any(is_another_history(each, at) for each in marks.values()):
+        is_lost = anew or any(is_another_history(each, at) for each in marks.values())
+        if lsns and not is_lost:
             # Redis may be ahead of the slot: what it was told is confirmed once a second only.
             self._pulse.start(at.epoch, min(lsns))
             return
@@ -151,9 +155,7 @@ class Leadership:
 
         def confirm(done: asyncio.Future[object]) -> None:
             if done.cancelled() or done.exception() is not None:
-                return  # so did a merge before it, which ends this term; or the link is lost
-            if not self._fleet.is_settled:
-                return  # something is on its way to another node; the next one confirms it
+                return  # so did what stands before it, which ends this term
             self._feed.confirm(lsn)
             lag = max(postgres_now() - committed_at, 0) if committed_at else 0
             beat = self._pulse.beat

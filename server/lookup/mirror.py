@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
@@ -58,11 +57,12 @@ class Mirror:
     """Every method may raise OSError.
 
     `strayed` is told what a node of a cluster refused; who has no cluster never hears of any.
+    `failed` is told that something else that was sent is not done, or nobody knows.
     """
 
     def __init__(self, link: Link, facts: dict[str, str], primary: Primary) -> None:
         self._link = link
-        self._in_flight: deque[asyncio.Future[Reply]] = deque()
+        self._unanswered: dict[asyncio.Future[Reply], None] = {}
         self.run_id = facts["run_id"]
         self.may_be_complete = facts.get("maxmemory_policy", "noeviction") == "noeviction"
         self.primary = primary
@@ -82,6 +82,7 @@ class Mirror:
         self.lsn = 0
         """Everything committed before this stands there, except what is missing."""
         self.strayed: Callable[[Stray], None] = _unexpected
+        self.failed: Callable[[], None] = _nothing
         self.view: Topology = {}
         """How it sees the cluster, and since when."""
         self.viewed_at = 0.0
@@ -121,13 +122,16 @@ class Mirror:
     def abort(self) -> None:
         """Drop the connection."""
         self._link.abort()
-        for future in self._in_flight:
-            future.add_done_callback(_forget)
 
     @property
     def is_open(self) -> bool:
         """Whether the connection stands."""
         return self._link.is_open
+
+    @property
+    def unanswered(self) -> tuple[asyncio.Future[Reply], ...]:
+        """Of what was sent, in that order."""
+        return tuple(self._unanswered)
 
     @property
     def is_alone(self) -> bool:
@@ -199,11 +203,15 @@ class Mirror:
         await self._send(future)
 
     async def _send(self, sent: asyncio.Future[Reply]) -> None:
-        self._in_flight.append(sent)
-        while len(self._in_flight) > _IN_FLIGHT_MAX or (
-            self._in_flight and self._in_flight[0].done()
-        ):
-            await self._in_flight.popleft()
+        self._unanswered[sent] = None
+        sent.add_done_callback(self._answered)
+        while len(self._unanswered) > _IN_FLIGHT_MAX:
+            await asyncio.wait((next(iter(self._unanswered)),))
+
+    def _answered(self, sent: asyncio.Future[Reply]) -> None:
+        del self._unanswered[sent]
+        if sent.cancelled() or sent.exception() is not None:
+            self.failed()
 
     def take(self, command: bytes, *, asking: bool) -> asyncio.Future[Reply]:
         """Do what strayed from another node."""
@@ -212,26 +220,14 @@ class Mirror:
         return self._link.ask(command)
 
     async def settle(self) -> None:
-        """Until everything sent so far is done."""
-        while self._in_flight:
-            await self._in_flight.popleft()
+        """Until everything sent so far is answered."""
+        if self._unanswered:
+            await asyncio.wait(self.unanswered)
 
     def applied(self, epoch: int, lsn: int, system: str) -> asyncio.Future[Reply]:
-        """Note how far we are, when the data sent so far stands there; fails when it does not.
-
-        The order of commands is not enough: what refused the data (missing scripts, a full memory)
-        may be over when the note arrives, and the data would be missing for ever.
-        """
+        """Note how far we are."""
         mark = Applied(epoch, lsn, self.run_id, system)
-        note = merge.advance(self.names.applied, bytes(mark))
-        if not self._in_flight:
-            return self._link.ask(note)
-        return asyncio.ensure_future(self._ask_after(tuple(self._in_flight), note))
-
-    async def _ask_after(self, sent: tuple[asyncio.Future[Reply], ...], command: bytes) -> Reply:
-        for each in sent:
-            await each
-        return await self._link.ask(command)
+        return self._link.ask(merge.advance(self.names.applied, bytes(mark)))
 
     async def beat(self, beat: Beat) -> tuple[bool, Complete | None, bytes | None]:
         """Show a sign of life. False = another leader is ahead. And the marks that stand."""
@@ -348,10 +344,9 @@ def _settle(future: asyncio.Future[list[Reply]], replies: list[Reply]) -> None:
         future.set_result(replies)
 
 
-def _forget(future: asyncio.Future[Reply]) -> None:
-    if not future.cancelled():
-        future.exception()
-
-
 def _unexpected(stray: Stray) -> None:
     _log.error("a command was refused", refusal=stray.refusal)
+
+
+def _nothing() -> None:
+    pass

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
+from typing import TypeAlias
 
 import asyncpg
 import structlog
@@ -21,6 +22,7 @@ from server.lookup.verify import verify
 __all__ = ["rebuild", "run_sync", "verify"]
 
 _log = structlog.get_logger("sync")
+Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 _READY_WITHIN_SECONDS = 3.0
 _RETRY_SECONDS = 0.3
 _RETRY_SECONDS_MAX = 2.0
@@ -111,27 +113,59 @@ async def rebuild(dsn: str, redis_url: str, *, slot: str = SLOT) -> None:
 
     The running sync does it, or, when nobody leads, this process.
     """
+    place = Place.from_url(redis_url)
     async with contextlib.AsyncExitStack() as stack:
         connection = await asyncpg.connect(dsn, timeout=10)
         stack.callback(connection.terminate)
-        fleet = await Fleet.open(Place.from_url(redis_url))
+        fleet = await Fleet.open(place)
         stack.push_async_callback(fleet.aclose)
         before = max([(await mirror.marks()).epoch for mirror in fleet.mirrors.values()])
-        was_held, orphaned = False, 0
+        request = _Request(dsn, place, slot, connection)
+        stack.push_async_callback(request.end)
         while not await _is_complete_above(fleet, before):
-            held = await is_held(connection, slot)
-            if held and not was_held:
-                await connection.execute("select pg_notify($1, 'rebuild')", REQUESTS)
-            was_held, orphaned = held, 0 if held else orphaned + 1
-            if orphaned == _ORPHAN_LOOKS:
-                stand_in = asyncio.create_task(run_sync(dsn, redis_url, slot=slot))
-                stack.push_async_callback(_end, stand_in)
+            await request.make()
             await asyncio.sleep(_LOOK_SECONDS)
 
 
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.wait([task])
+class _Request:
+    """Asks whoever leads for a rebuild; when nobody has led for a while, leads itself."""
+
+    def __init__(self, dsn: str, place: Place, slot: str, connection: Connection) -> None:
+        self._dsn, self._place, self._slot = dsn, place, slot
+        self._connection = connection
+        self._was_held = False
+        self._orphaned = 0
+        self._stand_in: asyncio.Task[None] | None = None
+
+    async def make(self) -> None:
+        """To be called again and again: leaders come and go. Raises OSError, asyncpg errors."""
+        if self._stand_in is not None and not self._stand_in.done():
+            return
+        held = await is_held(self._connection, self._slot)
+        if held and not self._was_held:
+            await self._connection.execute("select pg_notify($1, 'rebuild')", REQUESTS)
+        self._was_held, self._orphaned = held, 0 if held else self._orphaned + 1
+        if self._orphaned == _ORPHAN_LOOKS:
+            self._stand_in = asyncio.create_task(_stand_in(self._dsn, self._place, self._slot))
+            self._was_held, self._orphaned = False, 0
+
+    async def end(self) -> None:
+        """Lead no longer."""
+        if self._stand_in is not None:
+            self._stand_in.cancel()
+            await asyncio.wait([self._stand_in])
+
+
+async def _stand_in(dsn: str, place: Place, slot: str) -> None:
+    """Lead for one term, which begins with a new epoch, unless somebody else leads by now."""
+    try:
+        async with contextlib.aclosing(await Fleet.open(place)) as fleet:
+            pulse = Pulse(fleet)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(pulse.keep())
+                await lead(dsn, slot, pulse, lambda: None, anew=True)
+    except* Exception as group:  # likewise: whoever waits for Redis looks again
+        _complain(group)
 
 
 async def _is_complete_above(fleet: Fleet, epoch: int) -> bool:

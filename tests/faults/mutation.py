@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.faults.cluster_mutants import CLUSTER
 from tests.faults.mutants import MUTANTS, SQL, Mutant
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +28,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--only", default="", help="those with this in their name")
     wanted = parser.parse_args(words).only
     missed = []
-    for mutant in (each for each in MUTANTS if wanted in each.name):
+    for mutant in (each for each in (*MUTANTS, *CLUSTER) if wanted in each.name):
         started = time.monotonic()
         found = hunt(mutant)
         print(f"{mutant.name}: {found or 'NOT FOUND'} ({time.monotonic() - started:.0f} s)")

@@ -15,14 +15,14 @@ ACCOUNTS = 300
 
 def accounts_on(member: Member) -> list[str]:
     """Numbers of the town whose keys lie on the node."""
-    slots = member.view()["127.0.0.1", member.port].slots
+    slots = member.view()[member.address].slots
     numbers = (str(FIRST + number) for number in range(ACCOUNTS))
     return [number for number in numbers if slot_of_number(number) in slots]
 
 
 def epoch_on(member: Member) -> int:
     """As its beat says."""
-    beat = member.client.get(Names.on(member.view()["127.0.0.1", member.port]).beat)
+    beat = member.client.get(Names.on(member.view()[member.address]).beat)
     return Beat.parse(beat).epoch if beat else 0
 
 

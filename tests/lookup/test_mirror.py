@@ -1,42 +1,70 @@
-"""The sync's connection to a Redis node: what it says to have applied stands there."""
+"""What the sync says to have applied stands in Redis, whatever was refused meanwhile."""
 
 from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 
 import pytest
 import redis
 
 from server.lookup import merge
-from server.lookup.link import Node, RedisRefusedError, packed
+from server.lookup.fleet import Fleet, NodesChangedError
+from server.lookup.link import packed
 from server.lookup.mirror import Mirror
+from server.lookup.place import Place
 from server.lookup.snapshot import join
 
 SYSTEM = "7000000000000000001/1"
+CHANGE = {b"a:1004217": join(1, 1, b"", 1, b"")}
 
 
-async def test_a_refused_merge_is_never_noted_as_applied(valkey_url: str) -> None:
+@pytest.fixture
+async def fleet(valkey_url: str) -> AsyncIterator[Fleet]:
+    async with aclosing(await Fleet.open(Place.from_url(valkey_url))) as fleet:
+        yield fleet
+
+
+def node(fleet: Fleet) -> Mirror:
+    assert fleet.alone
+    return fleet.alone
+
+
+async def test_a_refused_merge_is_never_noted_as_applied(valkey_url: str, fleet: Fleet) -> None:
     """Somebody may load the scripts again between the merge and the note that follows it."""
-    mirror = await Mirror.open(Node.from_url(valkey_url))
     with redis.Redis.from_url(valkey_url) as client:
         client.flushall()
         client.script_flush()
-        await mirror.merge({b"a:1004217": join(1, 1, b"", 1, b"")})
-        load = mirror.take(packed("SCRIPT", "LOAD", merge.SCRIPTS[2]), asking=False)
-        noted = mirror.applied(1, 100, SYSTEM)
+        await fleet.merge(CHANGE)
+        load = node(fleet).take(packed("SCRIPT", "LOAD", merge.SCRIPTS[2]), asking=False)
+        noted = fleet.applied(1, 100, SYSTEM)
         await load
-        with pytest.raises(RedisRefusedError, match="NOSCRIPT"):
+        with pytest.raises(NodesChangedError):
             await noted
         assert client.get("a:1004217") is None
-        assert (await mirror.marks()).applied is None
-        with pytest.raises(RedisRefusedError, match="NOSCRIPT"):
-            await mirror.settle()
-    mirror.abort()
+        assert (await node(fleet).marks()).applied is None
 
 
-async def test_what_was_merged_is_noted_as_applied(valkey_url: str) -> None:
-    mirror = await Mirror.open(Node.from_url(valkey_url))
-    await mirror.merge({b"a:1004217": join(1, 1, b"", 1, b"")})
-    assert await mirror.applied(1, 100, SYSTEM) == [1]
-    applied = (await mirror.marks()).applied
+async def test_nor_is_what_comes_after_a_refusal_that_everybody_has_heard_of(
+    valkey_url: str, fleet: Fleet
+) -> None:
+    """Whoever waited for the merge, the copy or the feed: no note may pass it by."""
+    with redis.Redis.from_url(valkey_url) as client:
+        client.flushall()
+        client.script_flush()
+        await fleet.merge(CHANGE)
+        with pytest.raises(NodesChangedError):
+            await fleet.settle()
+        await node(fleet).take(packed("SCRIPT", "LOAD", merge.SCRIPTS[2]), asking=False)
+        with pytest.raises(NodesChangedError):
+            await fleet.applied(1, 100, SYSTEM)
+        assert (await node(fleet).marks()).applied is None
+        assert fleet.changed.is_set(), "the term ends, and the next one begins where it was"
+
+
+async def test_what_was_merged_is_noted_as_applied(fleet: Fleet) -> None:
+    await fleet.merge(CHANGE)
+    await fleet.applied(1, 100, SYSTEM)
+    applied = (await node(fleet).marks()).applied
     assert applied is not None
     assert applied.lsn == 100
-    mirror.abort()

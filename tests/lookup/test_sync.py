@@ -1,39 +1,21 @@
-"""The sync on real servers: Redis follows PostgreSQL, and heals whatever is done to either."""
+"""The sync on real servers: Redis follows PostgreSQL, whoever leads and whatever comes."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
-import time
 from dataclasses import replace
 
-import asyncpg
 import pytest
 
-from server.embedded import EmbeddedPostgres, EmbeddedValkey
 from server.lookup import sync
 from server.lookup.leadership import why_fill
 from server.lookup.marks import SERVICES, Applied, Complete, read_services
 from server.lookup.mirror import Marks
-from server.lookup.packing import SnapshotError
 from server.lookup.slot import Position
-from server.lookup.snapshot import decode
 from tests.lookup.workers import SyncProcess
-from tests.lookup.world import FIRST, World, add_accounts, eventually
+from tests.lookup.world import FIRST, World, add_accounts, charged, eventually, is_slot_free
 
 ACCOUNT = str(FIRST)
-
-
-async def charged(world: World, account: str = ACCOUNT) -> int | None:
-    """What Redis says was charged; None = no such key, or nothing readable."""
-    value = await world.redis.get(f"a:{account}")
-    services = await world.redis.get(SERVICES)
-    try:
-        view = decode(value, account, read_services(services)) if value else None
-    except SnapshotError:
-        return None
-    return view.charged.kopecks if view else None
 
 
 async def test_redis_holds_every_account_when_the_sync_says_ready(world: World) -> None:
@@ -50,7 +32,7 @@ async def test_a_charge_inserted_by_sql_shows_in_redis_at_once(world: World) -> 
         async def shown() -> bool:
             return await charged(world) == 10005
 
-        assert await eventually(shown) < 1
+        await eventually(shown)
 
 
 async def test_with_the_sync_stopped_redis_stays_as_it_is_and_catches_up_later(
@@ -128,36 +110,6 @@ async def test_a_truncated_table_empties_redis(world: World) -> None:
         await eventually(world.is_equal)
 
 
-async def test_a_flushed_redis_is_filled_again_under_a_new_epoch(world: World) -> None:
-    async with world.syncing():
-        before = await world.beat()
-        await world.redis.flushall()
-        assert await eventually(world.is_complete) < 5
-        after = await world.beat()
-        assert before is not None
-        assert after is not None
-        assert after.epoch > before.epoch
-        assert await world.is_equal()
-
-
-async def test_a_redis_flushed_during_the_copy_does_not_count_as_complete(world: World) -> None:
-    await add_accounts(world.connection, 5000001, 30000)
-    async with world.syncing():
-        await eventually(world.is_complete)
-        before = await world.beat()
-        assert before is not None
-        await world.redis.delete("a:~complete")
-
-        async def copying() -> bool:
-            beat = await world.beat()
-            return beat is not None and beat.epoch > before.epoch
-
-        await eventually(copying)
-        await world.redis.flushall()
-        await eventually(world.is_complete)
-        assert await world.is_equal()
-
-
 async def test_leftovers_of_an_earlier_epoch_are_swept(world: World) -> None:
     async with world.syncing():
         value = await world.redis.get(f"a:{ACCOUNT}")
@@ -166,16 +118,6 @@ async def test_leftovers_of_an_earlier_epoch_are_swept(world: World) -> None:
     async with world.syncing():
         await sync.rebuild(world.dsn, world.redis_url)
         assert not await world.redis.exists("a:7777777", "a:8888888")
-
-
-async def test_a_lost_slot_is_made_again_and_everything_copied(world: World) -> None:
-    async with world.syncing():
-        pass
-    await eventually(lambda: _is_free(world))
-    await world.connection.execute("select pg_drop_replication_slot('kvitok_sync')")
-    await world.charge(ACCOUNT, 5)
-    async with world.syncing():
-        assert await charged(world) == 10005
 
 
 async def test_an_epoch_that_went_back_with_a_restored_database_is_overtaken(
@@ -197,42 +139,6 @@ async def test_an_epoch_that_went_back_with_a_restored_database_is_overtaken(
         assert after.epoch > before.epoch
         assert await charged(world) == 5
         assert await world.is_equal()
-
-
-async def test_a_slot_that_postgresql_gave_up_is_made_again(own_world: World) -> None:
-    async with own_world.syncing():
-        pass
-    await own_world.connection.execute("alter system set max_slot_wal_keep_size = '1MB'")
-    await own_world.connection.execute("select pg_reload_conf()")
-    for _ in range(5):
-        await own_world.connection.execute("select pg_switch_wal()")
-        await own_world.charge(ACCOUNT, 1)
-    await own_world.connection.execute("checkpoint")
-    async with own_world.syncing():
-        await eventually(own_world.is_complete)
-        assert await charged(own_world) == 10005
-        await own_world.charge(ACCOUNT, 1)
-
-        async def followed() -> bool:
-            return await charged(own_world) == 10006
-
-        await eventually(followed)
-
-
-async def test_a_redis_that_hangs_is_left_and_found_again(
-    own_world: World, own_valkey: EmbeddedValkey
-) -> None:
-    async with own_world.syncing():
-        pid = int((await own_world.redis.info("server"))["process_id"])
-        os.kill(pid, signal.SIGSTOP)
-        await own_world.charge(ACCOUNT, 5)
-        await asyncio.sleep(4)
-        os.kill(pid, signal.SIGCONT)
-
-        async def shown() -> bool:
-            return await charged(own_world) == 10005
-
-        assert await eventually(shown) < 5
 
 
 APPLIED = Applied(5, 1000, "run", "system/1")
@@ -277,12 +183,18 @@ async def test_rebuild_works_when_nobody_leads(world: World) -> None:
     await world.redis.flushall()
     await sync.rebuild(world.dsn, world.redis_url)
     assert await world.is_equal()
-    await eventually(lambda: _is_free(world))
+    await eventually(lambda: is_slot_free(world))
 
 
-async def _is_free(world: World) -> bool:
-    held = "select active from pg_replication_slots where slot_name = 'kvitok_sync'"
-    return not await world.connection.fetchval(held)
+async def test_who_stands_in_begins_one_epoch_and_ends_it(world: World) -> None:
+    """Also where nothing was missing; begun twice, the second one would be left unfinished."""
+    async with world.syncing():
+        pass
+    await add_accounts(world.connection, 5000001, 30000)
+    for epoch in (3, 4):
+        await sync.rebuild(world.dsn, world.redis_url)
+        assert await world.is_equal()
+        assert await world.connection.fetchval("select epoch from ledger.epoch") == epoch
 
 
 async def test_two_syncs_share_the_work_and_one_takes_over(world: World) -> None:
@@ -295,7 +207,7 @@ async def test_two_syncs_share_the_work_and_one_takes_over(world: World) -> None
         async def shown() -> bool:
             return await charged(world) == 10010
 
-        assert await eventually(shown) < 5
+        await eventually(shown)
 
 
 async def test_a_killed_leader_is_succeeded_although_redis_is_ahead_of_the_slot(
@@ -312,7 +224,6 @@ async def test_a_killed_leader_is_succeeded_although_redis_is_ahead_of_the_slot(
     await eventually(shown)
     before = await world.beat()
     process.kill()
-    started = time.monotonic()
     async with world.syncing():
         await world.charge(ACCOUNT, 5)
 
@@ -320,7 +231,6 @@ async def test_a_killed_leader_is_succeeded_although_redis_is_ahead_of_the_slot(
             return await charged(world) == 10025
 
         await eventually(shown_again)
-        assert time.monotonic() - started < 5
         after = await world.beat()
     assert before is not None
     assert after is not None
@@ -347,51 +257,3 @@ async def test_the_catalogue_stands_in_redis(world: World) -> None:
     async with world.syncing():
         services = read_services(await world.redis.get(SERVICES))
     assert services[2] == ("heating", "Отопление", "Гкал")
-
-
-@pytest.mark.parametrize("how", ["stop", "kill"])
-async def test_a_restarted_valkey_is_filled_within_five_seconds(
-    own_world: World, own_valkey: EmbeddedValkey, how: str
-) -> None:
-    async with own_world.syncing():
-        await asyncio.to_thread(getattr(own_valkey, how))
-        await own_world.charge(ACCOUNT, 5)
-        await asyncio.sleep(0.5)
-        own_valkey.start()
-        started = time.monotonic()
-        await eventually(own_world.is_complete, 10)
-        assert time.monotonic() - started < 5
-        assert await charged(own_world) == 10005
-
-
-@pytest.mark.parametrize("how", ["stop", "kill"])
-async def test_a_restarted_postgresql_is_followed_again_within_five_seconds(
-    own_world: World, own_postgres: EmbeddedPostgres, how: str
-) -> None:
-    async with own_world.syncing():
-        before = await own_world.beat()
-        await asyncio.to_thread(getattr(own_postgres, how))
-        await asyncio.sleep(0.5)
-        while_away = await own_world.beat()
-        await asyncio.sleep(0.3)
-        later = await own_world.beat()
-        assert while_away is not None
-        assert later is not None
-        assert later.at_ms > while_away.at_ms, "the beat goes on while PostgreSQL is away"
-        own_postgres.start()
-        connection = await asyncpg.connect(own_world.dsn)
-        await connection.execute(
-            "insert into billing.charges (account, service, period, amount_kopecks)"
-            " values ($1, 'water', '2026-11-01', 5)",
-            ACCOUNT,
-        )
-
-        async def shown() -> bool:
-            return await charged(own_world) == 10005
-
-        assert await eventually(shown, 10) < 5
-        after = await own_world.beat()
-        assert before is not None
-        assert after is not None
-        assert after.epoch == before.epoch
-        await connection.close()

@@ -13,7 +13,7 @@ import redis
 
 from server.embedded import EmbeddedValkey
 from server.embedded.ports import choose_port
-from server.lookup.slots import SLOTS, Topology, read_topology
+from server.lookup.slots import SLOTS, Address, Topology, read_topology
 
 PRIMARIES = 3
 NODE_TIMEOUT_MS = 2000
@@ -44,6 +44,11 @@ class Member:
         self.port = int(self.server.url.rpartition(":")[2].partition("/")[0])
         self.id: str = self.run("CLUSTER", "MYID").decode()
 
+    @property
+    def address(self) -> Address:
+        """As the other nodes know it."""
+        return "127.0.0.1", self.port
+
     def run(self, *words: object) -> Any:
         """A command on this node alone."""
         return self.client.execute_command(*words)
@@ -54,7 +59,7 @@ class Member:
 
     def view(self) -> Topology:
         """The cluster as it sees it."""
-        return read_topology(self.run("CLUSTER", "SLOTS"), ("127.0.0.1", self.port))
+        return read_topology(self.run("CLUSTER", "SLOTS"), self.address)
 
     @property
     def bus_port(self) -> int:
@@ -118,18 +123,26 @@ class ValkeyCluster:
         """The primary that has the slot, as it sees itself."""
         for member in self.members:
             if member.is_primary:
-                primary = member.view().get(("127.0.0.1", member.port))
+                primary = member.view().get(member.address)
                 if primary is not None and slot in primary.slots:
                     return member
         raise AssertionError(f"nobody has slot {slot}")
 
     def migrate(self, slot: int, source: Member, target: Member) -> None:
         """Move one slot as redis-cli does, key by key."""
+        self.begin_migration(slot, source, target)
+        self.end_migration(slot, source, target)
+
+    def begin_migration(self, slot: int, source: Member, target: Member) -> None:
+        """Move its keys; the slot itself is still the source's, which asks to ask the target."""
         target.run("CLUSTER", "SETSLOT", slot, "IMPORTING", source.id)
         source.run("CLUSTER", "SETSLOT", slot, "MIGRATING", target.id)
         while keys := source.run("CLUSTER", "GETKEYSINSLOT", slot, 10):
             words = ("MIGRATE", "127.0.0.1", target.port, "", 0, 5000)
             source.run(*words, "AUTH", self._password, "KEYS", *keys)
+
+    def end_migration(self, slot: int, source: Member, target: Member) -> None:
+        """The slot is the target's."""
         for member in (target, source):
             member.run("CLUSTER", "SETSLOT", slot, "NODE", target.id)
 

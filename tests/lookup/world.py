@@ -13,8 +13,11 @@ import asyncpg
 
 from server.lookup import sync
 from server.lookup.accounts import NearCache
-from server.lookup.marks import Beat, Complete
+from server.lookup.marks import SERVICES as SERVICES_KEY
+from server.lookup.marks import Beat, Complete, read_services
+from server.lookup.packing import SnapshotError
 from server.lookup.ring import Ring
+from server.lookup.snapshot import decode
 from server.payments.ports import PaidLane
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
@@ -155,3 +158,20 @@ async def kopecks_owed(cache: NearCache, account: str) -> int | None:
     """The debt that a check would show; None = no such account."""
     view = await cache.find(account)
     return None if view is None else view.debt.kopecks
+
+
+async def charged(world: World, account: str = str(FIRST)) -> int | None:
+    """Kopecks, as Redis has them; None = no such key, or nothing readable."""
+    value = await world.redis.get(f"a:{account}")
+    services = await world.redis.get(SERVICES_KEY)
+    try:
+        view = decode(value, account, read_services(services)) if value else None
+    except SnapshotError:
+        return None
+    return view.charged.kopecks if view else None
+
+
+async def is_slot_free(world: World) -> bool:
+    """Whether no sync holds the slot."""
+    held = "select active from pg_replication_slots where slot_name = 'kvitok_sync'"
+    return not await world.connection.fetchval(held)

@@ -47,6 +47,8 @@ class Claim:
     """Refused when the payer had the receipt already: the registry of the day settles it."""
     contradictions: list[str] = field(default_factory=list)
     """Answers to one request that cannot both be true, and those that cannot be read."""
+    place: int = 0
+    """Of the day's payments, from 0: what happens to it is the same for the same seed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,7 @@ async def simulate(plan: Plan, clock: Callable[[], dt.datetime] = _clock) -> Day
             while waiting:
                 claim = waiting.pop()
                 terminal = _terminal(plan, network, wire, claim, clock)
-                paid_at = (terminal.now() - terminal.dice.delay()).replace(microsecond=0)
+                paid_at = (terminal.now() - terminal.payer.delay()).replace(microsecond=0)
                 claim.intent = replace(claim.intent, paid_at=paid_at)
                 await terminal.pay(claim)
 
@@ -124,14 +124,15 @@ async def _statuses(
 def _terminal(
     plan: Plan, network: Network, wire: Wire, claim: Claim, clock: Callable[[], dt.datetime]
 ) -> Terminal:
-    dice = Dice(plan.faults, f"{plan.seed} {claim.intent.agent_payment_id}")
-    error = dice.clock_error()
+    payer = Dice(plan.faults, f"payer {plan.seed} {claim.place}")
+    error = payer.clock_error()
     return Terminal(
         network=network,
         agent=plan.agent,
         secrets=plan.secrets,
         wire=wire,
-        dice=dice,
+        payer=payer,
+        dice=Dice(plan.faults, f"way {plan.seed} {claim.place}"),
         pace=plan.pace,
         cancelled_share=plan.cancelled_share,
         now=lambda: clock() + error,
@@ -143,12 +144,13 @@ def _claims(plan: Plan, network: Network, now: dt.datetime) -> list[Claim]:
     dice = Dice((), f"claims {plan.seed}")
     first = int((now - _EPOCH).total_seconds()) * _PAYMENTS_A_SECOND
     claims = []
-    for number in range(first, first + plan.pays):
+    for place in range(plan.pays):
         account = dice.one_of(plan.accounts)
         if dice.happens(_MISTYPED_SHARE):
             account = f"{account}99"
         amount = within(dice.kopecks(_KOPECKS_MIN, _KOPECKS_MAX), plan.agent)
-        claims.append(Claim(Intent(network.payment_id(number), account, amount, now, now)))
+        number = network.payment_id(first + place)
+        claims.append(Claim(Intent(number, account, amount, now, now), place=place))
     return claims
 
 

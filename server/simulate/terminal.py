@@ -33,12 +33,16 @@ _COPY_SECONDS_MAX = 1200
 
 @dataclass(frozen=True, slots=True)
 class Terminal:
-    """What a payment needs on its way. Pauses are `pace` times shorter than the network's own."""
+    """What a payment needs on its way. Pauses are `pace` times shorter than the network's own.
+
+    What the payer wants has dice of its own: how often something is repeated changes nothing of it.
+    """
 
     network: Network
     agent: Agent
     secrets: Secrets
     wire: Wire
+    payer: Dice
     dice: Dice
     pace: float
     cancelled_share: float
@@ -58,7 +62,7 @@ class Terminal:
             return
         claim.belief = Belief.CREDITED
         may_cancel = Operation.CANCEL in self.network.asks
-        if may_cancel and self.dice.happens(self.cancelled_share):
+        if may_cancel and self.payer.happens(self.cancelled_share):
             await self._cancel(claim)
 
     async def status(self, claim: Claim) -> Verdict | None:
@@ -96,7 +100,7 @@ class Terminal:
 
     async def _confirm_or_abandon(self, claim: Claim) -> Decision:
         ask = self.network.abandon or self.network.asks.get(Operation.CANCEL)
-        if ask is not None and self.dice.happens(_SHARE_ABANDONED):
+        if ask is not None and self.payer.happens(_SHARE_ABANDONED):
             await self._settle(claim, ask, Operation.CANCEL)
             return Decision.REFUSED
         return await self._decide(claim, Operation.CONFIRM)

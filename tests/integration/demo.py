@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -10,11 +11,22 @@ import sys
 import time
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import asyncpg
+
+from server.cli.context import find_servers
+from server.demo.numbers import FIXED, ordinary_number
+
 ROOT = Path(__file__).parents[2]
 READY = "kvitok: ready "
+
+
+def ordinary_accounts(count: int) -> list[str]:
+    """Accounts that tests of a shared demo may pay on, of those that the town surely has."""
+    return [str(ordinary_number(place)) for place in range(count)]
 
 
 class Demo:
@@ -111,6 +123,22 @@ class Demo:
         """Kopecks, as PostgreSQL has it."""
         shown: int = self.json("account", "show", account)["debt_kopecks"]
         return shown
+
+    def paid_on_fixed(self) -> set[tuple[str, str, str]]:
+        """Account, agent and number of the payments on the accounts that scripts rely on."""
+        return asyncio.run(_paid_on(find_servers(self.directory).dsn, FIXED))
+
+
+async def _paid_on(dsn: str, accounts: Sequence[str]) -> set[tuple[str, str, str]]:
+    connection = await asyncpg.connect(dsn)
+    try:
+        rows = await connection.fetch(
+            "select account, agent, agent_payment_id from ledger.payment where account = any($1)",
+            accounts,
+        )
+        return {tuple(row) for row in rows}
+    finally:
+        await connection.close()
 
 
 def until(seconds: float, condition: Any) -> None:

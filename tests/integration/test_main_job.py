@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 import redis
 
+from server.money import Money
 from tests.integration.demo import Demo, until
 
 _ids = itertools.count(10_000)
@@ -34,6 +35,8 @@ def pay(demo: Demo, key: str, account: str, amount: str) -> str:
 @pytest.mark.parametrize(
     ("account", "shown"),
     [
+        ("1004217", 'name="Долг, руб." type="disp">1523.40<'),
+        ("1004217", "И*** И. И."),
         ("0000042", ">10.01<"),
         ("9000002", ">-250.00<"),
         ("9000004", ">0.00<"),
@@ -48,17 +51,17 @@ def test_the_fixed_accounts_are_as_promised(demo: Demo, account: str, shown: str
 
 
 def test_check_pay_repeat_and_conflict(demo: Demo) -> None:
-    answer = check(demo, "1004217")
-    assert "<result>0</result>" in answer
-    assert 'name="Долг, руб." type="disp">1523.40<' in answer
-    assert "И*** И. И." in answer
-    paid = pay(demo, "777", "1004217", "100.00")
+    account = "1000012"
+    debt = demo.debt(account)
+    assert "<result>0</result>" in check(demo, account)
+    paid = pay(demo, "777", account, "100.00")
     assert "<result>0</result>" in paid
-    assert pay(demo, "777", "1004217", "100.00") == paid
-    assert "<result>300</result>" in pay(demo, "777", "1004217", "100.01")
-    assert ">1423.40<" in check(demo, "1004217")
-    assert demo.debt("1004217") == 142340
-    payments = demo.json("payment", "list", "--account", "1004217", "--agent", "osmp")
+    assert pay(demo, "777", account, "100.00") == paid
+    assert "<result>300</result>" in pay(demo, "777", account, "100.01")
+    left = f"{Money(abs(debt - 100_00))}<"
+    assert left in check(demo, account)
+    assert demo.debt(account) == debt - 100_00
+    payments = demo.json("payment", "list", "--account", account, "--agent", "osmp")
     assert [p["amount_kopecks"] for p in payments if p["agent_payment_id"] == "777"] == [10000]
 
 

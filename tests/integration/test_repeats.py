@@ -34,7 +34,7 @@ from tests.integration.demo import Demo
 
 AGENTS = sorted(agent.name for agent in demo_agents() if agent.protocol)
 TIMES = 16
-ACCOUNT, OTHER_ACCOUNT = "1004217", "0000042"
+ACCOUNT, OTHER_ACCOUNT = "1000040", "1000041"
 AMOUNT = Money(12_34)
 _numbers = itertools.count(int(dt.datetime.now(dt.UTC).timestamp()) * 100)
 

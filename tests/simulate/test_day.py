@@ -243,6 +243,22 @@ async def test_the_same_seed_is_the_same_day() -> None:
         assert paid == [(each.intent.account, each.intent.paid_at) for each in second.claims]
 
 
+@pytest.mark.parametrize("name", ["payme", "osmp-pegas", "easypay"])
+async def test_the_same_seed_is_the_same_day_whenever_it_is(name: str) -> None:
+    """The networks' numbers follow the clock; who pays late, gives up or cancels does not."""
+    async with opened(name) as door:
+        days = [await _told(door, dt.timedelta(minutes=minutes)) for minutes in range(3)]
+        assert days[0] == days[1] == days[2]
+        assert {Belief.CREDITED, Belief.CANCELLED} <= {belief for belief, *_ in days[0]}
+
+
+async def _told(door: Door, ago: dt.timedelta) -> list[tuple[Belief, str, dt.timedelta]]:
+    """What a network believed of its payments, and how late each was, on a day that long ago."""
+    moment = now().replace(microsecond=0) - ago
+    day = await simulate(door.plan(12), lambda: moment)
+    return [(each.belief, each.intent.account, moment - each.intent.paid_at) for each in day.claims]
+
+
 @pytest.mark.parametrize("name", ["easypay", "erip", "click", "payme"])
 async def test_in_two_phases_some_payments_are_given_up(name: str) -> None:
     async with opened(name) as door:

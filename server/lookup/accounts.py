@@ -164,9 +164,9 @@ class NearCache:
             self._pins.pin_everything(changes.lsn)
             self.forget()
             return
-        for number, lsn in changes:
+        for number, lsn, version in changes:
             if lsn:
-                self._pins.pin(number, lsn)
+                self._pins.pin(number, lsn, version)
             self.evict(number)
 
     def get(self, number: str) -> AccountView | None:
@@ -284,7 +284,7 @@ class NearCache:
             until = 0
             if lane.account in failed:
                 until = lane.lsn + _POSITION_MARGIN if position is None else position
-            self._lane.append(lane.account, until)
+            self._lane.append(lane.account, until, lane.version)
         self._catch_up()
 
     async def claim(self, key: str, expires: dt.datetime) -> bool:

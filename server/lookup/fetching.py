@@ -16,7 +16,7 @@ from server.lookup.link import LinkLostError, Reply
 from server.lookup.pins import Pins
 from server.lookup.questions import Asker, Found
 from server.lookup.session import Session
-from server.lookup.snapshot import is_whole
+from server.lookup.snapshot import is_whole, paid_version_of
 from server.refusals import Refusal, Refused
 
 _WAITING_MAX = 20_000
@@ -83,8 +83,31 @@ class Fetching:
 
     def _without_pinned(self, batch: Batch[Asker]) -> Batch[Asker]:
         """Accounts whose write to Redis failed are asked of PostgreSQL."""
-        self._ask_database([item for item in batch.items() if item[0] in self._pins])
+        for number, askers in batch.items():
+            if number in self._pins:
+                self._ask_about_pinned(number, askers)
         return Batch(item for item in batch.items() if item[0] not in self._pins)
+
+    def _ask_about_pinned(self, number: str, askers: list[Asker]) -> None:
+        version = self._pins.version(number)
+        for asker in askers:
+            known = asker if version is None else self._or_written(number, version, asker)
+            self._database.ask(number, known)
+
+    def _or_written(self, number: str, version: int, asker: Asker) -> Asker:
+        """PostgreSQL is away: perhaps Redis has taken the write after all, too late to be told."""
+
+        def tell(found: Found) -> None:
+            def judge(later: Found) -> None:
+                is_written = isinstance(later, bytes) and paid_version_of(later) >= version
+                asker(later if is_written else found)
+
+            if isinstance(found, Refused):
+                self._or_redis(number, judge)(found)
+            else:
+                asker(found)
+
+        return tell
 
     def _ask_database_first(self, part: dict[str, list[Asker]]) -> None:
         for number, askers in part.items():

@@ -22,9 +22,9 @@ from typing import IO
 SLOTS = 4096
 _SPARE_LANES = 2
 _SLOT_BYTES = 64
-_ENTRY = Struct("=QB47s")  # WAL position, length of the account, the account in UTF-8
+_ENTRY = Struct("=QIB43s")  # WAL position, version, length of the account, the account in UTF-8
 _SEQUENCE_WORD = _SLOT_BYTES // 8 - 1
-_ACCOUNT_BYTES_MAX = 47
+_ACCOUNT_BYTES_MAX = 43
 _EVERYTHING = 255  # in place of a length: an account too long for a slot
 _WORD = 8
 _LINE_BYTES = 64
@@ -40,8 +40,9 @@ class Overrun:
     lsn: int
 
 
-Changes = list[tuple[str, int]] | Overrun
-"""Accounts, each with a WAL position that it must be read from PostgreSQL until, or 0."""
+Changes = list[tuple[str, int, int]] | Overrun
+"""Accounts, each with a WAL position that it must be read from PostgreSQL until, or 0, and the
+version that its paid lane had then."""
 
 
 class Ring:
@@ -109,8 +110,8 @@ class Lane:
         self._ring = ring
         self.index = index
 
-    def append(self, account: str, lsn: int) -> None:
-        """Tell everybody that the account changed."""
+    def append(self, account: str, lsn: int, version: int = 0) -> None:
+        """Tell everybody that the account changed; the rest as in `Changes`."""
         ring = self._ring
         sequence = ring.words[self.index]
         offset = ring.slot_offset(self.index, sequence)
@@ -119,7 +120,7 @@ class Lane:
         if lsn:
             ring.pin(self.index, lsn)
         ring.words[offset // _WORD + _SEQUENCE_WORD] = 0
-        _ENTRY.pack_into(ring.memory, offset, lsn, length, name)
+        _ENTRY.pack_into(ring.memory, offset, lsn, version, length, name)
         # Single words, native order: each store is one instruction, seen whole or not at all.
         ring.words[offset // _WORD + _SEQUENCE_WORD] = sequence + 1
         ring.words[self.index] = sequence + 1
@@ -145,7 +146,7 @@ class Reader:
         """What was appended since; after an Overrun it starts anew from now."""
         seen = self.memory[self.heads]
         heads = memoryview(seen).cast("Q")
-        changes: list[tuple[str, int]] = []
+        changes: list[tuple[str, int, int]] = []
         for lane, position in enumerate(self._positions):
             if heads[lane] - position > self._ring.slots // 2:
                 return self._overrun()
@@ -158,16 +159,16 @@ class Reader:
         self.seen = seen
         return changes
 
-    def _entry(self, lane: int, sequence: int) -> tuple[str, int] | None:
+    def _entry(self, lane: int, sequence: int) -> tuple[str, int, int] | None:
         ring = self._ring
         offset = ring.slot_offset(lane, sequence)
-        lsn, length, name = _ENTRY.unpack_from(ring.memory, offset)
+        lsn, version, length, name = _ENTRY.unpack_from(ring.memory, offset)
         if length > _ACCOUNT_BYTES_MAX:
             return None
         if ring.words[offset // _WORD + _SEQUENCE_WORD] != sequence + 1:
             return None
         try:
-            return name[:length].decode(), lsn
+            return name[:length].decode(), lsn, version
         except UnicodeDecodeError:
             return None
 

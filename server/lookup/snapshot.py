@@ -88,6 +88,12 @@ def is_whole(value: bytes, floor: int = 0) -> bool:
     return bool(epoch >= floor and billed_version and paid_version)
 
 
+def paid_version_of(value: bytes) -> int:
+    """Of a whole snapshot."""
+    _, _, paid_version, _ = _header(value)
+    return int(paid_version)
+
+
 def billed_half(
     state: bytes,
     holder: bytes,

@@ -159,6 +159,27 @@ async def test_what_redis_did_not_take_is_read_from_postgresql_until_the_feed_br
             await eventually(unpinned)
 
 
+async def test_without_postgresql_a_payment_is_shown_as_soon_as_redis_has_it_after_all(
+    own_world: World, own_postgres: EmbeddedPostgres
+) -> None:
+    """Its write failed when it was answered, and PostgreSQL died before the feed brought it."""
+    async with own_world.near_caches(2) as caches:
+        async with own_world.syncing():
+            for cache in caches:
+                await trusted(cache)
+        await own_world.redis.config_set("maxmemory", 1)
+        lane = await own_world.pay(ACCOUNT, 7)
+        await caches[0].publish([lane])
+        assert caches[0].counters()["failed_writes"] == 1
+        await asyncio.to_thread(own_postgres.kill)
+        for cache in caches:
+            with pytest.raises(Refused, match="TRY_LATER"):
+                await cache.find(ACCOUNT)
+        await own_world.redis.config_set("maxmemory", 0)
+        await caches[0].publish([lane])
+        assert [await kopecks_owed(cache, ACCOUNT) for cache in caches] == [9993, 9993]
+
+
 async def test_a_worker_that_starts_later_knows_what_redis_did_not_take(world: World) -> None:
     async with world.syncing():
         pass

@@ -5,8 +5,8 @@ from server.lookup.pins import Pins
 
 def test_a_pin_holds_until_its_position_is_applied() -> None:
     pins = Pins()
-    pins.pin("1", 100)
-    pins.pin("2", 200)
+    pins.pin("1", 100, 1)
+    pins.pin("2", 200, 1)
     pins.applied(150)
     assert "1" not in pins
     assert "2" in pins
@@ -17,8 +17,8 @@ def test_a_pin_holds_until_its_position_is_applied() -> None:
 
 def test_the_later_of_two_positions_counts() -> None:
     pins = Pins()
-    pins.pin("1", 200)
-    pins.pin("1", 100)
+    pins.pin("1", 200, 1)
+    pins.pin("1", 100, 1)
     pins.applied(199)
     assert "1" in pins
 
@@ -36,6 +36,23 @@ def test_everything_can_be_pinned() -> None:
 def test_what_is_applied_already_is_not_pinned() -> None:
     pins = Pins()
     pins.applied(100)
-    pins.pin("1", 100)
+    pins.pin("1", 100, 1)
     pins.pin_everything(50)
     assert "1" not in pins
+
+
+def test_from_the_highest_version_on_a_snapshot_is_true() -> None:
+    pins = Pins()
+    pins.pin("1", 200, 7)
+    pins.pin("1", 100, 8)
+    pins.pin("1", 300, 6)
+    pins.pin("2", 100, 0)
+    assert pins.version("1") == 8
+    assert pins.version("2") is None, "nobody has said which"
+    assert pins.version("3") is None
+    pins.pin_everything(250)
+    assert pins.version("1") is None, "there may have been more than was told"
+    pins.applied(299)
+    assert pins.version("1") == 8
+    pins.applied(300)
+    assert pins.version("1") is None

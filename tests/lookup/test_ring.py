@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from server.lookup.ring import Overrun, Ring
+from server.lookup.ring import Changes, Overrun, Ring
 
 WORKERS = 3
 SLOTS = 16
 
 
-def drained(ring_reader: Callable[[], list[tuple[str, int]] | Overrun]) -> list[tuple[str, int]]:
+def drained(ring_reader: Callable[[], Changes]) -> list[tuple[str, int, int]]:
     changes = ring_reader()
     assert not isinstance(changes, Overrun)
     return changes
@@ -31,9 +31,9 @@ def test_a_reader_is_told_what_was_appended_after_it_began() -> None:
     reader = ring.reader()
     assert not reader.changed()
     ring.lane(1).append("1004217", 0)
-    ring.lane(0).append("квартира-5", 77)
+    ring.lane(0).append("квартира-5", 77, 5)
     assert reader.changed()
-    assert drained(reader.drain) == [("квартира-5", 77), ("1004217", 0)]
+    assert drained(reader.drain) == [("квартира-5", 77, 5), ("1004217", 0, 0)]
     assert not reader.changed()
     assert drained(reader.drain) == []
 
@@ -51,7 +51,7 @@ def test_half_a_ring_behind_is_an_overrun_that_tells_the_highest_position() -> N
     assert reader.drain() == Overrun(900)
     assert not reader.changed()
     lane.append("2", 0)
-    assert drained(reader.drain) == [("2", 0)]
+    assert drained(reader.drain) == [("2", 0, 0)]
 
 
 def test_an_account_too_long_for_a_slot_is_an_overrun() -> None:
@@ -73,7 +73,7 @@ def test_a_successor_goes_on_where_its_predecessor_ended() -> None:
     reader = ring.reader()
     ring.lane(0).append("1", 0)
     ring.lane(0).append("2", 0)
-    assert drained(reader.drain) == [("1", 0), ("2", 0)]
+    assert drained(reader.drain) == [("1", 0, 0), ("2", 0, 0)]
 
 
 class RingModel(RuleBasedStateMachine):
@@ -83,21 +83,22 @@ class RingModel(RuleBasedStateMachine):
         super().__init__()
         self.ring = Ring.create(WORKERS, SLOTS)
         self.readers = [self.ring.reader() for _ in range(2)]
-        self.pending: list[list[list[tuple[str, int]]]] = [
+        self.pending: list[list[list[tuple[str, int, int]]]] = [
             [[] for _ in range(WORKERS)] for _ in self.readers
         ]
 
     @rule(
         lane=st.integers(0, WORKERS - 1),
-        account=st.text(st.characters(codec="utf-8"), min_size=1, max_size=11),
+        account=st.text(st.characters(codec="utf-8"), min_size=1, max_size=10),
         lsn=st.integers(0, 2**63 - 1),
+        version=st.integers(0, 2**32 - 1),
         times=st.sampled_from([1, 1, 1, 2, SLOTS // 2, SLOTS + 1]),
     )
-    def append(self, lane: int, account: str, lsn: int, times: int) -> None:
+    def append(self, lane: int, account: str, lsn: int, version: int, times: int) -> None:
         for _ in range(times):
-            self.ring.lane(lane).append(account, lsn)
+            self.ring.lane(lane).append(account, lsn, version)
         for lanes in self.pending:
-            lanes[lane] += [(account, lsn)] * times
+            lanes[lane] += [(account, lsn, version)] * times
 
     @rule(which=st.integers(0, 1))
     def drain(self, which: int) -> None:
@@ -124,7 +125,7 @@ def test_any_number_of_workers_has_a_lane(workers: int) -> None:
     ring = Ring.create(workers)
     reader = ring.reader()
     ring.lane(workers - 1).append("1", 3)
-    assert drained(reader.drain) == [("1", 3)]
+    assert drained(reader.drain) == [("1", 3, 0)]
     assert ring.pinned_until() == 3
 
 
@@ -142,9 +143,9 @@ def test_nothing_is_lost_between_processes() -> None:
             overruns += 1
             seen = [-1, -1]
             continue
-        for account, lsn in changes:
+        for account, lsn, version in changes:
             lane, number = int(account[0]), int(account[2:])
-            assert lsn == number
+            assert lsn == version == number
             assert seen[lane] in (number, -1), "an entry was lost or came twice"
             seen[lane] = number + 1
     for child in children:
@@ -168,7 +169,7 @@ def _write(ring: Ring, lane: int, count: int) -> None:
     own = ring.lane(lane)
     pause = random.Random(lane)
     for number in range(count):
-        own.append(f"{lane}-{number}", number)
+        own.append(f"{lane}-{number}", number, number)
         if pause.random() < 0.001:
             os.sched_yield()
 

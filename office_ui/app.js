@@ -2,6 +2,8 @@
 import { html, render, useCallback, useEffect, useState } from "../ui_kit/html.js";
 import { get, request } from "../ui_kit/api.js";
 import { language, onLanguage } from "../ui_kit/language.js";
+import { AgentPage } from "./agents/agent.js";
+import { AgentsPage } from "./agents/agents.js";
 import { Frame } from "./frame/frame.js";
 import { t } from "./frame/words.js";
 import { LogIn } from "./log_in/log_in.js";
@@ -54,6 +56,7 @@ function Desk({ session, onLogOut }) {
 const PAGES = {
   registries: (route) => (route.id === null ? RegistriesPage : RegistryPage),
   mismatches: () => MismatchesPage,
+  agents: (route) => (route.name ? AgentPage : AgentsPage),
 };
 
 render(html`<${Office} />`, document.getElementById("office"));

@@ -1,5 +1,6 @@
 // Where we are: the part of the address after #, as a path and its query.
 //   #/mismatches/12?kind=UNIDENTIFIED  →  { page: "mismatches", id: 12, query: { kind: … } }
+//   #/agents/osmp                      →  { page: "agents", id: null, name: "osmp", query: {} }
 import { useEffect, useState } from "../ui_kit/html.js";
 
 export function parseRoute(hash) {
@@ -8,6 +9,7 @@ export function parseRoute(hash) {
   return {
     page,
     id: /^\d+$/.test(id) ? Number(id) : null,
+    name: decodeURIComponent(id),
     query: Object.fromEntries(new URLSearchParams(queryText)),
   };
 }
@@ -16,7 +18,7 @@ export function parseRoute(hash) {
 export function linkTo(page, id = null, query = {}) {
   const kept = Object.entries(query).filter(([, value]) => value !== "" && value != null);
   const text = new URLSearchParams(kept).toString();
-  return `#/${page}${id === null ? "" : `/${id}`}${text ? `?${text}` : ""}`;
+  return `#/${page}${id === null ? "" : `/${encodeURIComponent(id)}`}${text ? `?${text}` : ""}`;
 }
 
 export const goTo = (link) => {

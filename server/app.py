@@ -37,6 +37,7 @@ from server.storage.connection import answers, open_pool
 from server.storage.counters import PostgresCounters
 from server.storage.ledger import PostgresLedger
 from server.storage.mismatches import PostgresCases
+from server.storage.overview import PostgresOverview
 from server.storage.staff import StaffBook
 from server.storage.suspicions import UnknownAccounts
 from server.storage.workbench import PostgresWorkbench
@@ -150,6 +151,7 @@ async def _application(
     office = office_routes(
         PostgresWorkbench(pool),
         PostgresCases(pool),
+        PostgresOverview(pool),
         PublishedLedger(ledger, near_cache),
         Sessions(StaffBook(pool), passwords, _now, demo=settings.demo),
         _office_settings(settings),

@@ -25,12 +25,14 @@ class Right(Enum):
     """Take a mismatch and decide it."""
     CONFIRM = "confirm"
     """Be the second person who confirms what another one decided."""
+    PAUSE = "pause"
+    """Pause an agent, and let it go on."""
 
 
 _RIGHTS = {
     Role.ACCOUNTANT: frozenset({Right.READ, Right.IMPORT, Right.RESOLVE}),
-    Role.CONTROLLER: frozenset({Right.READ, Right.CONFIRM}),
-    Role.ADMIN: frozenset({Right.READ, Right.IMPORT, Right.RESOLVE}),
+    Role.CONTROLLER: frozenset({Right.READ, Right.CONFIRM, Right.PAUSE}),
+    Role.ADMIN: frozenset({Right.READ, Right.IMPORT, Right.RESOLVE, Right.PAUSE}),
 }
 
 

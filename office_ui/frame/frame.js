@@ -13,6 +13,7 @@ import { t } from "./words.js";
 const SECTIONS = [
   { page: "registries", icon: "bill" },
   { page: "mismatches", icon: "differ" },
+  { page: "agents", icon: "person" },
 ];
 const DENSITY = "kvitok.density";
 
@@ -22,6 +23,7 @@ export function Frame({ session, page, onLogOut, children }) {
   useKeys({
     g: () => goTo(linkTo("registries")),
     m: () => goTo(linkTo("mismatches")),
+    a: () => goTo(linkTo("agents")),
     "?": () => setHelp(true),
   });
   return html`<div class="office">
@@ -61,7 +63,7 @@ export function Frame({ session, page, onLogOut, children }) {
   </div>`;
 }
 
-export const SHORT = { registries: "G", mismatches: "M" };
+export const SHORT = { registries: "G", mismatches: "M", agents: "A" };
 
 function useDensity() {
   const [comfortable, setComfortable] = useState(() => kept() === "comfortable");

@@ -34,13 +34,13 @@ from server.reconciliation.workbench import AgentChoice, Workbench
 from server.staff import Right
 
 PREFIX = "/api/v1/office"
+NO_AGENT = ("Такого агента нет.", "There is no such agent.")
 _PAGE = 50
 _PAGE_MAX = 500
 _REFUSALS = 5
 _SIMILAR = 4
 _SYSTEM = "system"
 _NO_REGISTRY = ("Такого реестра нет.", "There is no such registry.")
-_NO_AGENT = ("Такого агента нет.", "There is no such agent.")
 _NO_ACCOUNT = ("Такого лицевого счёта нет.", "There is no such account.")
 
 
@@ -172,7 +172,7 @@ class Registries:
             except UnknownFormat as error:
                 raise malformed(str(error)) from error
             except LookupError as error:
-                raise not_found(_NO_AGENT) from error
+                raise not_found(NO_AGENT) from error
         books = await self._books([summary.imported_by])
         status = 200 if summary.already_imported else 201
         return json_answer(registry_shown(summary, books), status)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from aiohttp import web
 
 from server.api.office import OfficeSettings, Registries
+from server.api.office_agents import AgentDoor
 from server.api.office_cases import CaseDoor
 from server.api.sessions import Sessions
+from server.reconciliation.overview import Overview
 from server.reconciliation.resolution import Cases, Ledger
 from server.reconciliation.workbench import Workbench
 
@@ -14,6 +16,7 @@ from server.reconciliation.workbench import Workbench
 def office_routes(
     workbench: Workbench,
     cases: Cases,
+    overview: Overview,
     ledger: Ledger,
     sessions: Sessions,
     settings: OfficeSettings,
@@ -23,4 +26,5 @@ def office_routes(
         *sessions.routes(),
         *Registries(workbench, sessions, settings).routes(),
         *CaseDoor(workbench, cases, ledger, sessions, settings).routes(),
+        *AgentDoor(overview, workbench, sessions, settings).routes(),
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from server.storage.agents import CHANGED
 from server.storage.connection import Connection
@@ -42,8 +43,22 @@ async def change_agent(
         await connection.execute(
             f"update ledger.agents set {columns} where name = $1", name, *values
         )
-        told = {column: [str(row[column]), str(value)] for column, value in changes.items()}
-        await _noted(connection, name, "change", actor, reason, told)
+        await _noted(connection, name, "change", actor, reason, dict(_told(dict(row), changes)))
+
+
+def _told(row: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
+    """What was and what is, as texts; settings one by one, as `settings.NAME`."""
+    for column, value in changes.items():
+        was = row[column]
+        if isinstance(value, dict):
+            old = json.loads(was)
+            for name in sorted({*old, *value}):
+                if old.get(name, "") != value.get(name, ""):
+                    yield f"settings.{name}", [str(old.get(name, "")), str(value.get(name, ""))]
+        elif isinstance(value, list):
+            yield column, [" ".join(map(str, each)) for each in (was, value)]
+        else:
+            yield column, [str(was), str(value)]
 
 
 async def _noted(

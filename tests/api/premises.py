@@ -27,6 +27,7 @@ from server.staff import Role, Staff
 from server.storage import catalogue
 from server.storage.ledger import PostgresLedger
 from server.storage.mismatches import PostgresCases
+from server.storage.overview import PostgresOverview
 from server.storage.staff import StaffBook, add_staff
 from server.storage.workbench import PostgresWorkbench
 
@@ -111,6 +112,7 @@ async def opened(
         office_routes(
             PostgresWorkbench(pool),
             PostgresCases(pool),
+            PostgresOverview(pool),
             PublishedLedger(ledger, Shown(published)),
             Sessions(StaffBook(pool), passwords, lambda: dt.datetime.now(dt.UTC), demo=True),
             OfficeSettings(registry_bytes_max=1 << 20, second_person_above=second_person_above),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import pytest
 from playwright.sync_api import expect
@@ -45,3 +46,44 @@ def test_a_posted_line_is_in_the_next_check_and_the_books_agree(
     assert payment["agent_payment_id"] == "88000000000001"
     assert browser_server.json("doctor")["ok"] is True
     assert browser_server.run("cache", "verify")[0] == 0
+
+
+def paid(server: Demo, number: str) -> str:
+    """What a terminal hears that pays a rouble."""
+    asked = {"command": "pay", "txn_id": number, "account": ACCOUNT, "sum": "1.00"}
+    _, answer = server.get("/pay/osmp", **asked, txn_date=f"{DAY:%Y%m%d}101500")
+    found = re.search(r"<result>(\d+)</result>", answer)
+    assert found, answer
+    return found[1]
+
+
+def first_put_off(server: Demo) -> str:
+    """The first new payment that hears "try later"; a worker hears of the pause by a message."""
+    for number in range(88_000_000_000_202, 88_000_000_000_802):
+        if paid(server, str(number)) == "1":
+            return str(number)
+        time.sleep(0.05)
+    raise AssertionError("payments go on")
+
+
+def test_a_paused_agent_hears_try_later_until_it_goes_on(
+    make_page: MakePage, browser_server: Demo
+) -> None:
+    assert paid(browser_server, "88000000000201") == "0"
+    petr = Clerk(make_page(DESK), browser_server.url)
+    petr.enter("controller")
+    petr.go("agents/osmp")
+    petr.page.locator("textarea[name=reason]").fill("Терминалы печатают чеки дважды")
+    petr.press("Control+Enter")
+    expect(petr.page.locator(".head__tools")).to_contain_text("Приостановлен")
+    try:
+        put_off = first_put_off(browser_server)
+        assert paid(browser_server, "88000000000201") == "0"
+        shown_debt(browser_server)
+    finally:
+        petr.page.get_by_role("button", name="Возобновить приём").click()
+    expect(petr.page.locator(".head__tools")).to_contain_text("Работает")
+    deadline = time.monotonic() + 60
+    while paid(browser_server, put_off) != "0":
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 import aiohttp
+import asyncpg
 import structlog
 from aiohttp import web
 
@@ -148,14 +149,7 @@ async def _application(
     door = ProtocolDoor(
         book.current, load(), answering, settings.request_timeout_seconds, unserved=book.faults
     )
-    office = office_routes(
-        PostgresWorkbench(pool),
-        PostgresCases(pool),
-        PostgresOverview(pool),
-        PublishedLedger(ledger, near_cache),
-        Sessions(StaffBook(pool), passwords, _now, demo=settings.demo),
-        _office_settings(settings),
-    )
+    sessions = Sessions(StaffBook(pool), passwords, _now, demo=settings.demo)
     application = web.Application(
         client_max_size=settings.body_bytes_max,
         middlewares=[behind_proxies(settings.proxy_networks()), page_headers],
@@ -165,7 +159,7 @@ async def _application(
             *door.routes(),
             *Operate(partial(answers, pool), near_cache, lane.flush).routes(),
             *kiosk_routes(desk, book.kiosk, PeerGuard(time.monotonic)),
-            *office,
+            *_office(settings, pool, PublishedLedger(ledger, near_cache), sessions),
             *openapi_routes(__version__, static_folder("office_ui") / "docs" / "index.html"),
             *page_routes(),
         ]
@@ -173,11 +167,23 @@ async def _application(
     return application, lane
 
 
-def _office_settings(settings: Settings) -> OfficeSettings:
-    return OfficeSettings(
-        registry_bytes_max=settings.registry_bytes_max,
-        second_person_above=Money(settings.second_person_above_kopecks),
-        zone=settings.zone,
+def _office(
+    settings: Settings,
+    pool: asyncpg.Pool[asyncpg.Record],
+    ledger: PublishedLedger,
+    sessions: Sessions,
+) -> list[web.RouteDef]:
+    return office_routes(
+        PostgresWorkbench(pool),
+        PostgresCases(pool),
+        PostgresOverview(pool),
+        ledger,
+        sessions,
+        OfficeSettings(
+            registry_bytes_max=settings.registry_bytes_max,
+            second_person_above=Money(settings.second_person_above_kopecks),
+            zone=settings.zone,
+        ),
     )
 
 

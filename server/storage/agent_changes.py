@@ -52,9 +52,12 @@ def _told(row: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[tuple[
         was = row[column]
         if isinstance(value, dict):
             old = json.loads(was)
-            for name in sorted({*old, *value}):
-                if old.get(name, "") != value.get(name, ""):
-                    yield f"settings.{name}", [str(old.get(name, "")), str(value.get(name, ""))]
+            pairs = {
+                name: [old.get(name, ""), value.get(name, "")] for name in sorted({*old, *value})
+            }
+            yield from (
+                (f"settings.{name}", pair) for name, pair in pairs.items() if len({*pair}) > 1
+            )
         elif isinstance(value, list):
             yield column, [" ".join(map(str, each)) for each in (was, value)]
         else:

@@ -36,14 +36,17 @@ class Proof(Enum):
     DIGEST = "digest over a shared secret"
     RSA = "RSA, both ways"
     USERNAME_TOKEN = "WS-Security UsernameToken"
+    BODY_SIGNATURE = "XML signature of the SOAP Body, both ways"
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """`encodings`, `proofs`: the usual one first. `secrets`: the names of an agent's secrets."""
+    """`encodings`, `proofs`: the usual one first. `secrets`: the names of an agent's secrets, and
+    `more_secrets` those that only some settings ask for."""
 
     confidence: Confidence
     money: MoneyForm
     encodings: tuple[str, ...] = ("utf-8",)
     proofs: tuple[Proof, ...] = (Proof.NONE,)
     secrets: tuple[str, ...] = ()
+    more_secrets: tuple[str, ...] = ()

@@ -76,9 +76,13 @@ def rsa_holds(public_key: str, signature_hex: str, signed: bytes, digest: Digest
     """Whether the signature, in hex of either case, is that of the key's owner."""
     if _HEX.fullmatch(signature_hex) is None:
         return False
+    return rsa_bytes_hold(public_key, bytes.fromhex(signature_hex), signed, digest)
+
+
+def rsa_bytes_hold(public_key: str, signature: bytes, signed: bytes, digest: Digest) -> bool:
+    """Whether the signature is that of the key's owner."""
     try:
-        key = _public_key(public_key)
-        key.verify(bytes.fromhex(signature_hex), signed, _PADDING, _HASHES[digest])
+        _public_key(public_key).verify(signature, signed, _PADDING, _HASHES[digest])
     except (InvalidSignature, ValueError, UnsupportedAlgorithm):
         return False
     return True
@@ -86,7 +90,12 @@ def rsa_holds(public_key: str, signature_hex: str, signed: bytes, digest: Digest
 
 def sign_rsa(private_key: str, signed: bytes, digest: Digest) -> str:
     """The signature in lower-case hex. Raises ValueError when the key is none."""
-    return _private_key(private_key).sign(signed, _PADDING, _HASHES[digest]).hex()
+    return sign_rsa_bytes(private_key, signed, digest).hex()
+
+
+def sign_rsa_bytes(private_key: str, signed: bytes, digest: Digest) -> bytes:
+    """The signature. Raises ValueError when the key is none."""
+    return _private_key(private_key).sign(signed, _PADDING, _HASHES[digest])
 
 
 def key_fault(name: str, value: str) -> str:

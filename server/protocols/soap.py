@@ -6,6 +6,7 @@ A reply speaks the version of its request. Which operation the Body holds is the
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import Enum
 
@@ -43,6 +44,9 @@ class Envelope:
 ENVELOPE = "Envelope"
 """The `field` of a refusal for a document whose envelope is of no version we speak."""
 
+MUST_UNDERSTAND = "mustUnderstand"
+"""The `field` of a refusal for a header block that we would have to know and do not."""
+
 _CONTENT_TYPES = {
     Version.SOAP_11: "text/xml; charset=utf-8",
     Version.SOAP_12: "application/soap+xml; charset=utf-8",
@@ -52,9 +56,13 @@ _ENVELOPES = {f"{{{version.value}}}Envelope": version for version in Version}
 _ACTION_12 = re.compile(r';\s*action\s*=\s*"?([^";]*)', re.IGNORECASE)
 
 
-def read(body: bytes) -> Envelope:
+def read(
+    body: bytes,
+    bytes_max: int = xml.BODY_BYTES_MAX,
+    encodings: Collection[str] = xml.ENCODINGS,
+) -> Envelope:
     """The envelope in a request's body. Raises Refused(MALFORMED)."""
-    root = xml.parse(body)
+    root = xml.parse(body, encodings, bytes_max)
     version = _ENVELOPES.get(str(root.tag))
     if version is None:
         raise Refused(Refusal.MALFORMED, "not an envelope of SOAP 1.1 or 1.2", ENVELOPE)
@@ -63,6 +71,36 @@ def read(body: bytes) -> Envelope:
         raise Refused(Refusal.MALFORMED, "not one Body with one child")
     headers = root.findall(f"{{{version.value}}}Header/*")
     return Envelope(version, tuple(headers), bodies[0][0])
+
+
+@dataclass(frozen=True, slots=True)
+class Subcode:
+    """A qualified name that says more than a fault's code."""
+
+    prefix: str
+    namespace: str
+    name: str
+
+
+# Whoever a block is not addressed to need not understand it.
+_OURS = frozenset(
+    {
+        "",
+        "http://schemas.xmlsoap.org/soap/actor/next",
+        "http://www.w3.org/2003/05/soap-envelope/role/next",
+        "http://www.w3.org/2003/05/soap-envelope/role/ultimateReceiver",
+    }
+)
+
+
+def require_understood(envelope: Envelope, known: Collection[str]) -> None:
+    """Raises Refused(MALFORMED) for a mandatory block of ours whose tag is not among the known."""
+    space = envelope.version.value
+    for header in envelope.headers:
+        role = header.get(f"{{{space}}}actor", header.get(f"{{{space}}}role", ""))
+        mandatory = header.get(f"{{{space}}}mustUnderstand", "").strip() in ("1", "true")
+        if mandatory and role in _OURS and header.tag not in known:
+            raise Refused(Refusal.MALFORMED, "a mandatory header block", MUST_UNDERSTAND)
 
 
 def local_name(element: etree._Element) -> str:
@@ -93,20 +131,41 @@ def respond(version: Version, content: str, status: int = 200) -> Response:
     return Response(xml.document(markup), _CONTENT_TYPES[version], status)
 
 
-def fault(version: Version, code: FaultCode, text: str, language: str = "ru") -> Response:
-    """A fault with the HTTP status that the version's binding asks for.
+def fault(
+    version: Version,
+    code: FaultCode,
+    text: str,
+    language: str = "ru",
+    *,
+    subcode: Subcode | None = None,
+    detail: str = "",
+) -> Response:
+    """A fault with the HTTP status that the version's binding asks for; `detail` is markup.
 
     SOAP 1.1 (6.2): always 500. SOAP 1.2 part 2 (7.5.2.2): 400 when the sender is at fault.
     """
     if version is Version.SOAP_11:
+        plain = f"<faultcode>soapenv:{code.value}</faultcode>"
         content = (
-            f"<soapenv:Fault><faultcode>soapenv:{code.value}</faultcode>"
-            f'<faultstring xml:lang="{language}">{xml.escape(text)}</faultstring></soapenv:Fault>'
+            f"<soapenv:Fault>{_qualified('faultcode', subcode) if subcode else plain}"
+            f'<faultstring xml:lang="{language}">{xml.escape(text)}</faultstring>'
+            f"{_inside('detail', detail)}</soapenv:Fault>"
         )
         return respond(version, content, 500)
+    narrower = _inside("soapenv:Subcode", _qualified("soapenv:Value", subcode) if subcode else "")
     content = (
         f"<soapenv:Fault><soapenv:Code><soapenv:Value>soapenv:{_CODES_12.get(code, code.value)}"
-        f'</soapenv:Value></soapenv:Code><soapenv:Reason><soapenv:Text xml:lang="{language}">'
-        f"{xml.escape(text)}</soapenv:Text></soapenv:Reason></soapenv:Fault>"
+        f"</soapenv:Value>{narrower}</soapenv:Code><soapenv:Reason>"
+        f'<soapenv:Text xml:lang="{language}">{xml.escape(text)}</soapenv:Text></soapenv:Reason>'
+        f"{_inside('soapenv:Detail', detail)}</soapenv:Fault>"
     )
     return respond(version, content, 400 if code is FaultCode.CLIENT else 500)
+
+
+def _inside(name: str, markup: str) -> str:
+    return f"<{name}>{markup}</{name}>" if markup else ""
+
+
+def _qualified(element: str, name: Subcode) -> str:
+    space = f'xmlns:{name.prefix}="{name.namespace}"'
+    return f"<{element} {space}>{name.prefix}:{name.name}</{element}>"

@@ -68,13 +68,15 @@ def content_type(encoding: str = UTF_8) -> str:
     return f"text/xml; charset={encoding}"
 
 
-def parse(body: bytes, encodings: Collection[str] = ENCODINGS) -> etree._Element:
+def parse(
+    body: bytes, encodings: Collection[str] = ENCODINGS, bytes_max: int = BODY_BYTES_MAX
+) -> etree._Element:
     """The root of a document from a stranger: no DTD, entities, network, comments or huge trees.
 
     Raises Refused(MALFORMED). Element names stay in libxml2's dictionary for the life of the
     process, so only let agents' requests come here.
     """
-    if len(body) > BODY_BYTES_MAX:
+    if len(body) > bytes_max:
         raise Refused(Refusal.MALFORMED, f"a document of {len(body)} bytes")
     # A NUL means UTF-16 or UTF-32, in which the next test would be blind.
     if b"\0" in body or b"<!DOCTYPE" in body:

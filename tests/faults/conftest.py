@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from tests.faults.background import Background
+from tests.faults.counter import eventually
+from tests.faults.house import House
 from tests.faults.stage import Stage
 from tests.faults.town import Town
 from tests.servers import short_directory
@@ -38,6 +40,14 @@ def lasting_stage(background: Background, town: Town) -> Iterator[Stage]:
         Stage(background, directory, town, is_shimmed=True) as stage,
     ):
         yield stage
+
+
+@pytest.fixture
+def house(lasting_stage: Stage, background: Background) -> House:
+    """The same, when everything in it works."""
+    house = House(lasting_stage, background)
+    eventually(house.is_whole)
+    return house
 
 
 @pytest.fixture

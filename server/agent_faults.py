@@ -39,7 +39,8 @@ def agent_faults(
 def secret_names(agent: Agent, codecs: Mapping[str, Codec]) -> tuple[str, ...]:
     """What secrets of this agent may be called."""
     codec = codecs.get(agent.protocol)
-    own = codec.facts.secrets if codec and codec.facts else ()
+    facts = codec.facts if codec else None
+    own = (*facts.secrets, *facts.more_secrets) if facts else ()
     return (*own, admission.BASIC_LOGIN, admission.BASIC_PASSWORD)
 
 

@@ -92,6 +92,8 @@ class ProtocolDoor:
         if document is not None:
             content_type, body = document(f"{request.scheme}://{request.host}{raw_path}")
             return web.Response(body=body, headers={"Content-Type": content_type})
+        if codec.body_bytes_max > request.client_max_size:
+            request = request.clone(client_max_size=codec.body_bytes_max)
         try:
             async with asyncio.timeout(self._request_timeout_seconds):
                 body_bytes = await request.read()

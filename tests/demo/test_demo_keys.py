@@ -55,4 +55,4 @@ def test_an_agent_without_them_has_what_its_file_says(tmp_path: Path) -> None:
 
 def test_the_signed_protocols_demo_agents_get_some() -> None:
     paired = {agent.name for agent in demo_agents() if agent.key_pairs}
-    assert paired == {"cyberplat", "easypay", "elecsnet"}
+    assert paired == {"cyberplat", "easypay", "elecsnet", "post-signed"}

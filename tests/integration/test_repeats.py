@@ -44,6 +44,8 @@ REPEATED = {
     "osmp-sber2": "8",
     "paynet": "201",
     "paynet_json": "201",
+    "post": "OK",
+    "post-signed": "OK",
     "ckassa": "1",
     "rncb": "10",
     "elecsnet": "01",

@@ -173,8 +173,10 @@ def _confidence(codec: Codec) -> str:
 
 def _facts_table(codec: Codec) -> str:
     rows = [(name, cell) for name, cell in cells(codec).items() if name != "protocol"]
-    secrets = ", ".join(f"`{name}`" for name in facts_of(codec).secrets) or _NO
-    rows.append(("secrets", secrets))
+    facts = facts_of(codec)
+    secrets = ", ".join(f"`{name}`" for name in facts.secrets) or _NO
+    more = ", ".join(f"`{name}`" for name in facts.more_secrets)
+    rows.append(("secrets", f"{secrets}; by setting {more}" if more else secrets))
     rows.append(("the network repeats after", _repeatable(codec)))
     return "| | |\n|---|---|\n" + "\n".join(f"| {name} | {cell} |" for name, cell in rows)
 

@@ -15,17 +15,25 @@ from server.accounts import AccountState, AccountView, Meter, ServiceDebt
 from server.agents import Agent, Limits
 from server.messages import (
     AccountChecked,
+    AccountsFound,
+    Address,
+    BatchItem,
+    BatchPaid,
     Cancel,
     ChangeSecret,
     CheckAccount,
     Command,
     Confirm,
+    DayShown,
+    FindAccounts,
     GetStatement,
     GetStatus,
     Hold,
     Outcome,
+    Owed,
     Part,
     Pay,
+    PayBatch,
     Payment,
     PaymentAccepted,
     PaymentCancelled,
@@ -41,6 +49,7 @@ from server.messages import (
     SubmitReadings,
 )
 from server.money import Money
+from server.offices import CloseDay, DayClosed, DayDiffers, GetDay, OfficeDifference, OfficeTotal
 from server.protocols import Operation, Request
 from server.protocols.signatures import (
     AGENT_PRIVATE_KEY,
@@ -61,6 +70,7 @@ _AGENT_KEYS = {"zone", "settings", "secrets", "key_pairs"}
 _REQUEST_KEYS = {"method", "path", "query", "headers", "body", "encoding", "body_hex"}
 _REPLY_KEYS = {
     *("outcome", "account", "payment", "payments", "repeated", "results", "refusal", "field"),
+    *("owed", "accounts", "more", "items", "offices", "differences", "closed_at", "registry_id"),
     *("http_status", "content_type", "encoding", "body"),
 }
 _OPERATIONS: Mapping[type, Operation] = {
@@ -73,6 +83,10 @@ _OPERATIONS: Mapping[type, Operation] = {
     GetStatement: Operation.STATEMENT,
     SubmitReadings: Operation.READING,
     ChangeSecret: Operation.CHANGE_SECRET,
+    FindAccounts: Operation.FIND,
+    PayBatch: Operation.BATCH,
+    CloseDay: Operation.CLOSE_DAY,
+    GetDay: Operation.DAY,
 }
 
 
@@ -197,12 +211,22 @@ def _meaning(table: Table) -> Command | Refusal:
     fields = dict(table["command"])
     kind = getattr(messages, fields.pop("type"))
     assert kind in _OPERATIONS
-    command: Command = kind(**{name: _field(name, value) for name, value in fields.items()})
+    command: Command = kind(**_fields(fields))
     return command
+
+
+def _fields(table: Table) -> Table:
+    return {name: _field(name, value) for name, value in table.items()}
 
 
 def _field(name: str, value: Any) -> Any:
     match name:
+        case "address":
+            return Address(**value)
+        case "payments":
+            return tuple(Pay(**_fields(payment)) for payment in value)
+        case "offices":
+            return _totals(value)
         case "amount":
             return _money(value)
         case "breakdown":
@@ -230,7 +254,8 @@ def _outcome(table: Table, request: Request, meaning: Command | Refusal) -> Outc
     match table["outcome"]:
         case "AccountChecked":
             number: str = table.get("account", getattr(meaning, "account", ""))
-            return AccountChecked(load_accounts()[number])
+            owed = [Owed(**_fields(each)) for each in table.get("owed", ())]
+            return AccountChecked(load_accounts()[number], tuple(owed) or None)
         case "PaymentAccepted":
             return PaymentAccepted(_payment(table["payment"], request, meaning), repeated)
         case "PaymentHeld":
@@ -249,13 +274,69 @@ def _outcome(table: Table, request: Request, meaning: Command | Refusal) -> Outc
         case "SecretChanged":
             return SecretChanged()
         case "RefusedOutcome":
-            payment = table.get("payment")
-            return RefusedOutcome(
-                Refusal(table["refusal"]),
-                None if payment is None else _payment(payment, request, meaning),
-                table.get("field", ""),
-            )
+            return _refused(table, request, meaning)
+    return _counter_outcome(table, request, meaning)
+
+
+def _refused(table: Table, request: Request, meaning: Command) -> RefusedOutcome:
+    payment = table.get("payment")
+    return RefusedOutcome(
+        Refusal(table["refusal"]),
+        None if payment is None else _payment(payment, request, meaning),
+        table.get("field", ""),
+    )
+
+
+def _counter_outcome(table: Table, request: Request, meaning: Command) -> Outcome:
+    """What only counters are told."""
+    closed_at: Any = table.get("closed_at")
+    offices = _totals(table.get("offices", ()))
+    more = table.get("more", False)
+    match table["outcome"], meaning:
+        case "AccountsFound", _:
+            found = tuple(load_accounts()[number] for number in table.get("accounts", ()))
+            return AccountsFound(found, more)
+        case "BatchPaid", PayBatch(batch_id, payments):
+            items = zip(payments, table["items"], strict=True)
+            return BatchPaid(batch_id, tuple(_item(pay, each, request) for pay, each in items))
+        case "DayClosed", CloseDay(day):
+            differences = _differences(table.get("differences", ()))
+            return DayClosed(day, closed_at, table["registry_id"], offices, differences)
+        case "DayDiffers", CloseDay(day):
+            return DayDiffers(day, offices, _differences(table["differences"]), closed_at)
+        case "DayShown", GetDay(day):
+            payments = table.get("payments", ())
+            shown = tuple(_payment(each, request, meaning) for each in payments)
+            return DayShown(day, closed_at, offices, shown, more)
     raise ValueError(f"unknown outcome {table['outcome']}")
+
+
+def _item(pay: Pay, table: Table, request: Request) -> BatchItem:
+    outcome: PaymentAccepted | RefusedOutcome
+    if "refusal" in table:
+        outcome = _refused(table, request, pay)
+    else:
+        payment = _payment(table["payment"], request, pay)
+        outcome = PaymentAccepted(payment, table.get("repeated", False))
+    return BatchItem(pay.agent_payment_id, outcome)
+
+
+def _totals(entries: Any) -> tuple[OfficeTotal, ...]:
+    return tuple(
+        OfficeTotal(each["office"], each["count"], _money(each["total"])) for each in entries
+    )
+
+
+def _differences(entries: Any) -> tuple[OfficeDifference, ...]:
+    """`declared` and `ours` are {count, total}; one may be left out."""
+
+    def told(entry: Table, name: str) -> OfficeTotal | None:
+        return _totals([entry[name] | {"office": entry["office"]}])[0] if name in entry else None
+
+    return tuple(
+        OfficeDifference(each["office"], told(each, "declared"), told(each, "ours"))
+        for each in entries
+    )
 
 
 def _payment(table: Table, request: Request, meaning: Command | Refusal) -> Payment:
@@ -280,6 +361,7 @@ def _payment(table: Table, request: Request, meaning: Command | Refusal) -> Paym
         credited_at=table.get("credited_at", recorded_at if credited else None),
         reason=table.get("reason", ""),
         terminal=table.get("terminal", ""),
+        business_day=table.get("business_day"),
     )
 
 

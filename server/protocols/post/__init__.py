@@ -1,0 +1,1 @@
+"""The post office protocol: our own published contract."""

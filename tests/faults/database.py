@@ -105,7 +105,11 @@ class Database:
 
     def backends(self) -> list[int]:
         """Children that serve connections."""
-        return [pid for pid in self.pids()[1:] if "postgres: kvitok kvitok kvitok" in _title(pid)]
+        return self.pids_of("postgres: kvitok kvitok kvitok")
+
+    def pids_of(self, title: str) -> list[int]:
+        """Children that say this of themselves."""
+        return [pid for pid in self.pids()[1:] if title in _title(pid)]
 
     def crash(self) -> None:
         """SIGKILL everything, as a power cut whose disk kept what was written."""

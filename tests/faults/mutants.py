@@ -104,7 +104,7 @@ MUTANTS = (
                 '"synchronous_commit": "off"',
             ),
         ),
-        seeds=(24, 18, 38, 28, 22),
+        tests=(_MOMENTS + "test_what_was_answered_is_on_disk",),
     ),
     Mutant(
         "write-through before commit",

@@ -6,6 +6,8 @@ import signal
 import socket
 import time
 
+import asyncpg
+
 from server.embedded import processes
 from tests.faults.background import Background
 from tests.faults.conftest import OpenStage
@@ -129,6 +131,30 @@ def test_workers_that_drain_after_their_supervisors_death_let_the_next_server_be
     assert any(map(processes.is_alive, workers))
     for line in lines:
         line.close()
+
+
+def test_what_was_answered_is_on_disk(open_stage: OpenStage, background: Background) -> None:
+    """PostgreSQL is killed as soon as the answer is there; who would write later what was not
+    written before the answer stands still.
+    """
+    stage = open_stage()
+    database, counter = stage.database, Counter(background, stage.hosts[0].place)
+    processes.send(database.pids_of("walwriter"), signal.SIGSTOP)
+    paid = counter.pay("73", ACCOUNT, KOPECKS)
+    database.crash()
+    assert paid is not None
+    assert paid.said is Said.DONE
+    database.start()
+    assert background.run(is_recorded(database.dsn, "73"))
+
+
+async def is_recorded(dsn: str, key: str) -> bool:
+    connection = await asyncpg.connect(dsn)
+    try:
+        found = "select exists (select from ledger.payment where agent_payment_id = $1)"
+        return bool(await connection.fetchval(found, key))
+    finally:
+        await connection.close()
 
 
 def is_bound(probe: socket.socket, place: Place) -> bool:

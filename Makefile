@@ -10,6 +10,7 @@ HOSTS ?=
 FAILOVER ?=
 RESULTS ?=
 ONLY ?=
+SECONDS ?= 60
 PYTEST_ARGS ?= -q -n 2 --dist loadfile
 
 VENV := .venv
@@ -19,9 +20,10 @@ PIP := $(BIN)/python -m pip
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
 	&& { echo $$python; break; }; done)
+NODE_SOAP := soap@1.6.0
 PINNED := pyproject.toml constraints.txt
 
-.PHONY: help run test docs faults faults-mutants lint bench bench-quick load browser clean
+.PHONY: help run test docs fuzz faults faults-mutants lint bench bench-quick load browser clients clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -31,11 +33,15 @@ run: $(VENV)/stamp-run ## the demo town on 127.0.0.1:8080 (PORT= DATA= ACCOUNTS=
 	$(BIN)/kvitok demo --data $(DATA) $(if $(PORT),--port $(PORT)) \
 		$(if $(ACCOUNTS),--accounts $(ACCOUNTS)) $(if $(WORKERS),--workers $(WORKERS))
 
-test: $(VENV)/stamp-dev browser ## the whole suite (PYTEST_ARGS=)
+test: $(VENV)/stamp-dev browser clients ## the whole suite (PYTEST_ARGS=)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 docs: $(VENV)/stamp-dev ## the pages made of code and vectors: docs/protocols.md, docs/protocols/
 	$(BIN)/python -m tests.protocols.pages
+
+fuzz: $(VENV)/stamp-dev ## every codec under a coverage-guided fuzzer (SECONDS= ONLY= SEED=)
+	$(BIN)/python -m tests.fuzz --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) \
+		$(if $(ONLY),--only $(ONLY))
 
 faults: $(VENV)/stamp-dev ## runs with everything breaking (SEEDS= SEED= HOSTS= FAILOVER=1 RESULTS=)
 	$(BIN)/python -m tests.faults --seeds $(SEEDS) $(if $(SEED),--seed $(SEED)) \
@@ -68,6 +74,13 @@ browser: ## Chromium, where it is missing and may be installed
 			--no-install-recommends chromium fonts-dejavu-core >/dev/null \
 		|| echo 'make: Chromium could not be installed'; \
 	fi
+
+# Tests drive SOAP clients of other languages as well; the suite names those that it left out.
+clients: $(VENV)/stamp-dev ## node's SOAP client for the tests, where there is npm
+	@command -v npm >/dev/null || exit 0; \
+	test -d $(VENV)/clients/node_modules/soap || \
+		npm install --prefix $(VENV)/clients --silent --no-audit --no-fund --no-package-lock \
+			--ignore-scripts $(NODE_SOAP) || echo 'make: the SOAP client could not be installed'
 
 clean: ## remove the virtual environment and caches; the data stays
 	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

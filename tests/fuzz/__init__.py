@@ -1,0 +1,1 @@
+"""Requests made by mutation, guided by the lines that they reach; `make fuzz`."""

@@ -32,8 +32,9 @@ def main(words: Sequence[str]) -> int:
     total = Total(kept.results())
     done = {result.seed for result in kept.results()}
     with Theatre(options.failover) as theatre:
-        for seed in (each for each in seeds if each not in done):
-            result = theatre.run(seed, options.hosts or 1 + seed % 2)
+        left = [(options.hosts or 1 + seed % 2, seed) for seed in seeds if seed not in done]
+        for hosts, seed in sorted(left):  # a stage is used again by the next run with as many
+            result = theatre.run(seed, hosts)
             kept.add(result)
             total.add(result)
             if result.faults and options.until_failure:

@@ -121,6 +121,7 @@ function Row({ row, selected, onOpen }) {
 
 export function Standing({ row }) {
   if (row.open) return html`<${Pill} kind="open">${t("cases.open", { n: row.open })}<//>`;
+  if (row.state === "closed") return html`<${Pill} kind="closed">${t("closed")}<//>`;
   const done = row.resolved + row.closed;
   return html`<${Pill} kind="safe">${t(done ? "cases.done" : "cases.none")}<//>`;
 }

@@ -17,6 +17,7 @@ const ru = {
   "cases.none": "Сошёлся",
   "cases.open": ({ n }) => `${counted(n, ["открыто", "открыто", "открыто"])}`,
   "cases.done": "Разобран",
+  closed: "Закрыт",
   total: ({ n }) => counted(n, ["реестр", "реестра", "реестров"]),
   "empty.title": "Реестров пока нет",
   "empty.text":
@@ -62,6 +63,7 @@ const en = {
   noday: "no date",
   "cases.none": "All matched",
   "cases.open": "{n} open",
+  closed: "Closed",
   "cases.done": "Settled",
   total: ({ n }) => counted(n, ["registry", "registries"]),
   "empty.title": "No registries yet",

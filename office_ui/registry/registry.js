@@ -12,10 +12,11 @@ import { t as shared } from "../parts/words.js";
 import { Standing } from "../registries/registries.js";
 import { goTo, linkTo } from "../route.js";
 import { Buckets } from "./buckets.js";
+import { Closing } from "./closing.js";
 import { Lines } from "./lines.js";
 import { t } from "./words.js";
 
-export function RegistryPage({ route }) {
+export function RegistryPage({ staff, route }) {
   const detail = useLoaded(`/api/v1/office/registries/${route.id}`);
   useKeys({
     Escape: () => goTo(linkTo("registries")),
@@ -28,13 +29,13 @@ export function RegistryPage({ route }) {
     ${!detail.error && !detail.data && html`<${Loading} rows=${12} />`}
     ${
       detail.data &&
-      html`<${Registry} key=${route.id} detail=${detail.data}
-      again=${route.query.again} />`
+      html`<${Registry} key=${route.id} detail=${detail.data} staff=${staff}
+      again=${route.query.again} onRegistry=${(registry) => detail.setData({ ...detail.data, registry })} />`
     }
   </div>`;
 }
 
-function Registry({ detail, again }) {
+function Registry({ detail, staff, again, onRegistry }) {
   const { registry } = detail;
   return html`
     <header class="head">
@@ -57,7 +58,10 @@ function Registry({ detail, again }) {
     </div>
     <div class="registry">
       <${Buckets} buckets=${registry.buckets} total=${registry.computed_total_kopecks} />
-      <${Kinds} registry=${registry} />
+      <div>
+        <${Kinds} registry=${registry} />
+        <${Closing} registry=${registry} staff=${staff} onClosed=${onRegistry} />
+      </div>
     </div>
     <${Lines} registry=${registry} first=${detail} />`;
 }

@@ -32,6 +32,16 @@ const ru = {
   "cases.none": "Все строки сошлись с платежами. Разбирать нечего.",
   "cases.undone": ({ n }) => `${counted(n, ["дело ждёт", "дела ждут", "дел ждут"])} решения`,
   "cases.resolved": "решено {n}",
+  "close.title": "Закрытие реестра",
+  "close.wait": "Закрыть можно, когда решены все дела. Осталось {n}.",
+  "close.who": "Все дела решены. Закрывает реестр контролёр, который его не загружал и не разбирал.",
+  "close.then":
+    "Все дела решены. После закрытия решения по этому реестру больше не меняются; деньги не " +
+    "двигаются.",
+  "close.do": "Закрыть реестр",
+  "close.done": "Реестр закрыт",
+  "close.by": "{person}, {time}. Решения по нему больше не меняются.",
+  "close.refused": "Не закрыто",
   "lines.title": "Строки файла",
   "col.line": "№",
   "col.operation": "Номер операции",
@@ -75,6 +85,18 @@ const en = {
   "cases.none": "Every line matches a payment. Nothing to settle.",
   "cases.undone": ({ n }) => `${counted(n, ["case awaits", "cases await"])} a decision`,
   "cases.resolved": "{n} resolved",
+  "close.title": "Closing the registry",
+  "close.wait": "It can be closed when every case is decided. {n} to go.",
+  "close.who":
+    "Every case is decided. A controller who neither brought the registry in nor decided its " +
+    "cases closes it.",
+  "close.then":
+    "Every case is decided. Once it is closed, no decision about this registry changes; no money " +
+    "moves.",
+  "close.do": "Close the registry",
+  "close.done": "The registry is closed",
+  "close.by": "{person}, {time}. Decisions about it no longer change.",
+  "close.refused": "Not closed",
   "lines.title": "Lines of the file",
   "col.line": "No.",
   "col.operation": "Operation",

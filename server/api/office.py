@@ -23,13 +23,22 @@ from server.api.office_shapes import (
     RegistryShown,
     ServiceDetail,
 )
-from server.api.problems import Problem, json_answer, malformed, not_found
+from server.api.problems import (
+    Problem,
+    in_english,
+    json_answer,
+    malformed,
+    not_found,
+    not_permitted,
+)
 from server.api.sessions import Sessions
 from server.api.uploads import received
 from server.money import Money
 from server.reconciliation.formats import FileRefused, load
+from server.reconciliation.formats.english import english
 from server.reconciliation.intake import RegistrySummary, Terms, UnknownFormat
-from server.reconciliation.mismatches import Kind, State
+from server.reconciliation.mismatches import Kind, NotAllowed, State
+from server.reconciliation.resolution import SecondPersonNeeded
 from server.reconciliation.workbench import AgentChoice, Workbench
 from server.staff import Right
 
@@ -104,6 +113,7 @@ class Registries:
             self._list,
             self._import,
             self._show,
+            self._close,
             self._similar,
             self._account,
         )
@@ -133,7 +143,9 @@ class Registries:
             limit + 1,
         )
         page = found[:limit]
-        books = await self._books([each.imported_by for each in page])
+        books = await self._books(
+            [login for each in page for login in (each.imported_by, each.closed_by)]
+        )
         count, total = await self._workbench.registry_totals(agent)
         refusals = () if before else await self._workbench.refusals(_REFUSALS)
         return json_answer(
@@ -143,7 +155,12 @@ class Registries:
                 count=count,
                 total_kopecks=total,
                 refusals=[
-                    replace(each, refused_at=books.here(each.refused_at)) for each in refusals
+                    replace(
+                        each,
+                        refused_at=books.here(each.refused_at),
+                        message=told(request, each.message),
+                    )
+                    for each in refusals
                 ],
             )
         )
@@ -165,7 +182,7 @@ class Registries:
                 raise Problem(
                     422,
                     "FILE_REFUSED",
-                    (refused.message, refused.message),
+                    (refused.message, english(refused.message)),
                     line=refused.line,
                     column=refused.column,
                 ) from refused
@@ -187,14 +204,29 @@ class Registries:
         except LookupError as error:
             raise not_found(_NO_REGISTRY) from error
         lines = await self._workbench.lines(registry_id, after, limit + 1)
-        books = await self._books([summary.imported_by])
+        books = await self._books([summary.imported_by, summary.closed_by])
         return json_answer(
             RegistryDetail(
                 registry=registry_shown(summary, books),
-                lines=list(lines[:limit]),
+                lines=[replace(each, fault=told(request, each.fault)) for each in lines[:limit]],
                 next=lines[limit - 1].line_id if len(lines) > limit else None,
             )
         )
+
+    async def _close(self, request: web.Request) -> web.StreamResponse:
+        staff = await self._sessions.require(request, Right.CONFIRM)
+        registry_id = whole_number(request.match_info["registry_id"], "registry_id")
+        try:
+            await self._workbench.close_registry(registry_id, staff.login)
+        except SecondPersonNeeded as error:
+            raise not_permitted(error.texts) from error
+        except NotAllowed as error:
+            raise Problem(422, "NOT_ALLOWED", error.texts) from error
+        except LookupError as error:
+            raise not_found(_NO_REGISTRY) from error
+        summary = await self._workbench.registry(registry_id)
+        books = await self._books([summary.imported_by, summary.closed_by])
+        return json_answer(registry_shown(summary, books))
 
     async def _similar(self, request: web.Request) -> web.StreamResponse:
         await self._sessions.require(request, Right.READ)
@@ -216,6 +248,11 @@ async def books_of(workbench: Workbench, logins: Collection[str], zone: str) -> 
     """Names for these people and for all agents."""
     wanted = {login for login in logins if login and login != _SYSTEM}
     return Books(await workbench.agents(), await workbench.names(wanted), zone)
+
+
+def told(request: web.Request, sentence: str) -> str:
+    """What a reader said about a file, in the language of the request."""
+    return english(sentence) if in_english(request) else sentence
 
 
 def registry_shown(summary: RegistrySummary, books: Books) -> RegistryShown:
@@ -247,6 +284,8 @@ def registry_shown(summary: RegistrySummary, books: Books) -> RegistryShown:
         corrects=summary.corrects,
         corrected_by=summary.corrected_by,
         already_imported=summary.already_imported,
+        closed_at=books.here(summary.closed_at) if summary.closed_at else None,
+        closed_by=books.somebody(summary.closed_by),
     )
 
 
@@ -308,6 +347,13 @@ ENDPOINTS = (
         RegistryDetail,
         right=Right.READ,
         parameters=(Parameter("after", "`next` of the page before", "integer"), LIMIT),
+    ),
+    Endpoint(
+        "POST",
+        f"{PREFIX}/registries/{{registry_id}}/close",
+        "Close it, as a second person, when every case is decided: it is final then",
+        RegistryShown,
+        right=Right.CONFIRM,
     ),
     Endpoint(
         "GET",

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from functools import partial
 
 from aiohttp import web
 
 from server.api.endpoints import Endpoint, Parameter, body_of, choice, route, whole_number
-from server.api.office import LIMIT, PREFIX, Books, OfficeSettings, books_of, page_size
+from server.api.office import (
+    LIMIT,
+    PREFIX,
+    Books,
+    OfficeSettings,
+    books_of,
+    page_size,
+    told,
+)
 from server.api.office_shapes import CaseList, CaseListed, CaseShown, Reject, Resolve, Seen
 from server.api.office_story import story, waits_for_second
 from server.api.problems import Problem, json_answer, not_found, not_permitted
@@ -32,10 +41,6 @@ from server.staff import Right, Staff
 _NO_CASE = ("Такого расхождения нет.", "There is no such mismatch.")
 _NOTHING_PROPOSED = ("Предложенного решения нет.", "No decision is proposed.")
 _SECOND = ("Это решение подтверждает контролёр.", "A controller confirms this decision.")
-_ANOTHER = (
-    "Своё решение подтвердить нельзя: нужен другой сотрудник.",
-    "Nobody confirms their own decision: another person is needed.",
-)
 _DONE = {
     "take": ("дело взято в работу", "the case was taken"),
     "release": ("дело возвращено в общий список", "the case was given back"),
@@ -115,19 +120,20 @@ class CaseDoor:
 
     async def _show(self, request: web.Request) -> web.StreamResponse:
         await self._sessions.require(request, Right.READ)
-        return await self._story(await self._asked(request))
+        return await self._story(await self._asked(request), request)
 
     async def _take(self, request: web.Request) -> web.StreamResponse:
         staff = await self._sessions.require(request, Right.RESOLVE)
         seen: Seen = await body_of(request, Seen)
         case = await self._asked(request)
         return await self._done(
+            request,
             resolution.take(
                 self._cases,
                 mismatch_id=case.mismatch_id,
                 version=seen.version,
                 actor=staff.login,
-            )
+            ),
         )
 
     async def _release(self, request: web.Request) -> web.StreamResponse:
@@ -135,12 +141,13 @@ class CaseDoor:
         seen: Seen = await body_of(request, Seen)
         case = await self._asked(request)
         return await self._done(
+            request,
             resolution.release(
                 self._cases,
                 mismatch_id=case.mismatch_id,
                 version=seen.version,
                 actor=staff.login,
-            )
+            ),
         )
 
     async def _resolve(self, request: web.Request) -> web.StreamResponse:
@@ -156,7 +163,7 @@ class CaseDoor:
         )
         if case.version == asked.version and _would_confirm(case, decision):
             raise not_permitted(_SECOND)
-        return await self._decide(case, asked.version, decision, staff)
+        return await self._decide(request, case, asked.version, decision, staff)
 
     async def _confirm(self, request: web.Request) -> web.StreamResponse:
         staff = await self._sessions.require(request, Right.CONFIRM)
@@ -167,7 +174,7 @@ class CaseDoor:
         kept = case.proposal
         if kept is None or not waits_for_second(case):
             raise _not_allowed(_NOTHING_PROPOSED)
-        return await self._decide(case, seen.version, kept_decision(kept), staff)
+        return await self._decide(request, case, seen.version, kept_decision(kept), staff)
 
     async def _reject(self, request: web.Request) -> web.StreamResponse:
         staff = await self._sessions.require(request, Right.READ)
@@ -179,12 +186,15 @@ class CaseDoor:
             raise _not_allowed(_NOTHING_PROPOSED)
         if not staff.may(Right.CONFIRM) and case.proposed_by != staff.login:
             raise not_permitted(_SECOND)
-        return await self._done(self._cases.withdraw(case, staff.login, asked.reason.strip()))
+        return await self._done(
+            request, self._cases.withdraw(case, staff.login, asked.reason.strip())
+        )
 
     async def _decide(
-        self, case: Case, version: int, decision: Decision, staff: Staff
+        self, request: web.Request, case: Case, version: int, decision: Decision, staff: Staff
     ) -> web.StreamResponse:
         return await self._done(
+            request,
             resolution.decide(
                 self._cases,
                 self._ledger,
@@ -193,24 +203,24 @@ class CaseDoor:
                 decision=decision,
                 actor=staff.login,
                 second_person_above=self._settings.second_person_above,
-            )
+            ),
         )
 
-    async def _done(self, work: Awaitable[Case]) -> web.StreamResponse:
+    async def _done(self, request: web.Request, work: Awaitable[Case]) -> web.StreamResponse:
         """The case as it stands after the work. Raises Problem."""
         try:
             case = await work
         except Conflict as conflict:
             raise await self._late(conflict) from conflict
         except SecondPersonNeeded as error:
-            raise not_permitted(_ANOTHER) from error
+            raise not_permitted(error.texts) from error
         except NotAllowed as error:
-            raise _not_allowed((str(error), str(error))) from error
+            raise _not_allowed(error.texts) from error
         except NotPosted as error:
             raise _not_posted(error.result) from error
         except LookupError as error:
             raise not_found(_NO_CASE) from error
-        return await self._story(case)
+        return await self._story(case, request)
 
     async def _late(self, conflict: Conflict) -> Problem:
         """Who was faster, when, and what they did."""
@@ -232,8 +242,9 @@ class CaseDoor:
         except LookupError as error:
             raise not_found(_NO_CASE) from error
 
-    async def _story(self, case: Case) -> web.StreamResponse:
-        return json_answer(await story(self._workbench, case, self._settings))
+    async def _story(self, case: Case, request: web.Request) -> web.StreamResponse:
+        said = partial(told, request)
+        return json_answer(await story(self._workbench, case, self._settings, said))
 
 
 def _filter(request: web.Request) -> CaseFilter:

@@ -105,6 +105,8 @@ class RegistryShown(msgspec.Struct, frozen=True):
     corrects: int | None
     corrected_by: int | None
     already_imported: bool
+    closed_at: dt.datetime | None
+    closed_by: Person | None
 
 
 class RegistryList(msgspec.Struct, frozen=True):

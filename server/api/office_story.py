@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from server.api.office import Books, OfficeSettings, account_shown, books_of
@@ -27,12 +27,15 @@ from server.reconciliation.mismatches import (
 )
 from server.reconciliation.workbench import MoveRow, PaymentRow, Workbench
 
+Said = Callable[[str], str]
 _MOMENTS = ("first_at", "last_at")
 _ORDER = (Action.POST, Action.ASSIGN, Action.MATCH, Action.RETURN, Action.REVERSE, Action.ACCEPT)
 
 
-async def story(workbench: Workbench, case: Case, settings: OfficeSettings) -> CaseShown:
-    """The case as its page tells it."""
+async def story(
+    workbench: Workbench, case: Case, settings: OfficeSettings, said: Said
+) -> CaseShown:
+    """The case as its page tells it; `said` puts what a reader said into the page's language."""
     history = await workbench.history(case.mismatch_id)
     moves = await workbench.moves(case.mismatch_id)
     payment = await workbench.payment(case.payment_id) if case.payment_id else None
@@ -51,7 +54,7 @@ async def story(workbench: Workbench, case: Case, settings: OfficeSettings) -> C
         undecided_kopecks=case.undecided.kopecks,
         registry=await workbench.registry_brief(case.registry_id) if case.registry_id else None,
         opened_at=books.here(case.opened_at),
-        line=_line(case, line, books) if line else None,
+        line=_line(case, line, books, said) if line else None,
         payment=_local(payment, books) if payment else None,
         twin=await workbench.twin(case.mismatch_id) if case.kind is Kind.DUPLICATE_LINE else None,
         other_payment=_local(other, books) if other else None,
@@ -62,7 +65,7 @@ async def story(workbench: Workbench, case: Case, settings: OfficeSettings) -> C
             _local(each, books)
             for each in (await workbench.candidates(case.mismatch_id) if may_match else ())
         ],
-        details=_details(case, books),
+        details=_details(case, books, said),
         decisions=[_offered(case, action) for action in _ORDER if action in case.decisions],
         needs_second_person=needs_second_person(case, settings),
         assignee=books.somebody(case.assignee),
@@ -95,14 +98,20 @@ async def _twin_payment(workbench: Workbench, case: Case) -> PaymentRow | None:
             return None
 
 
-def _details(case: Case, books: Books) -> Mapping[str, object]:
-    """Moments among them on the office's clock."""
+def _details(case: Case, books: Books, said: Said) -> Mapping[str, object]:
+    """Moments among them on the office's clock, a reader's sentences in the page's language."""
     moments = {
         name: books.here(dt.datetime.fromisoformat(str(case.details[name]))).isoformat()
         for name in _MOMENTS
         if name in case.details
     }
-    return {**case.details, **moments}
+    told: dict[str, object] = {}
+    match case.details:
+        case {"differences": list(notes)}:
+            told["differences"] = [{**note, "message": said(note["message"])} for note in notes]
+        case {"fault": str(fault)}:
+            told["fault"] = said(fault)
+    return {**case.details, **moments, **told}
 
 
 def needs_second_person(case: Case, settings: OfficeSettings) -> bool:
@@ -121,7 +130,7 @@ def _logins(case: Case, history: Iterable[AuditEntry], moves: Iterable[MoveRow])
     return own | {each.actor for each in history} | {each.actor for each in moves}
 
 
-def _line(case: Case, line: CaseLine, books: Books) -> LineShown:
+def _line(case: Case, line: CaseLine, books: Books, said: Said) -> LineShown:
     return LineShown(
         line_id=line.line_id,
         number=line.number,
@@ -130,7 +139,7 @@ def _line(case: Case, line: CaseLine, books: Books) -> LineShown:
         amount_kopecks=line.amount.kopecks if line.amount is not None else None,
         paid_on=line.paid_on,
         paid_at=books.at(case.agent, line.paid_at) if line.paid_at else None,
-        fault=line.fault,
+        fault=said(line.fault),
         column=line.column,
         raw=line.raw,
         details=line.details,

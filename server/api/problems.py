@@ -48,8 +48,7 @@ class Problem(Exception):
 
     def answer(self, request: web.Request) -> web.Response:
         """As JSON, in the language that the request prefers."""
-        english = prefers_english(request.headers.get("Accept-Language", ""))
-        told = ErrorTold(self.code, self.texts[english], self.final, **self.told)
+        told = ErrorTold(self.code, self.texts[in_english(request)], self.final, **self.told)
         response = json_answer(ErrorAnswer(told), self.status)
         if told.wait_seconds is not None:
             response.headers["Retry-After"] = str(told.wait_seconds)
@@ -84,6 +83,11 @@ def malformed(detail: str) -> Problem:
 def unavailable() -> Problem:
     """503: nothing is decided, the same request may be repeated."""
     return refused(503, Refusal.TRY_LATER)
+
+
+def in_english(request: web.Request) -> bool:
+    """Whether the request prefers English to Russian."""
+    return prefers_english(request.headers.get("Accept-Language", ""))
 
 
 def json_answer(body: msgspec.Struct, status: int = 200) -> web.Response:

@@ -25,6 +25,7 @@ from server.cli.context import (
 from server.config import Settings
 from server.money import Money
 from server.reconciliation.formats import FileRefused
+from server.reconciliation.formats.english import english
 from server.reconciliation.intake import (
     RegistrySummary,
     Terms,
@@ -65,7 +66,8 @@ def import_file(
         if as_json:
             print_json(refusal_json(refused))
             raise typer.Exit(EXIT_NO) from refused
-        stop(EXIT_NO, f"{file}:{refused.line}:{refused.column}: {refused.message}")
+        why = said(english(refused.message), refused.message)
+        stop(EXIT_NO, f"{file}:{refused.line}:{refused.column}: {why}")
     except UnknownFormat as error:
         stop(EXIT_USAGE, said(f"unknown format {format_name}", f"неизвестный формат: {error}"))
     except LookupError:

@@ -201,13 +201,15 @@ class RegistrySummary:
     corrects: int | None = None
     corrected_by: int | None = None
     already_imported: bool = False
+    closed_at: dt.datetime | None = None
+    closed_by: str = ""
 
     @property
     def state(self) -> str:
-        """open while a case is not done; then resolved; closed when every case is closed."""
+        """open while a case is not done; then resolved, until somebody closes the registry."""
         if self.open:
             return "open"
-        return "resolved" if self.resolved or not self.closed else "closed"
+        return "closed" if self.closed_at else "resolved"
 
     def import_json(self) -> dict[str, object]:
         """What `registry import --json` prints."""

@@ -155,7 +155,11 @@ ROUNDING_MAX = Money(99)
 
 
 class NotAllowed(Exception):
-    """The decision does not fit the case; the message is for people."""
+    """The decision does not fit the case. Two whole sentences for people: Russian, English."""
+
+    def __init__(self, russian: str, english: str) -> None:
+        super().__init__(russian)
+        self.texts = (russian, english)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,16 +303,18 @@ def check(case: Case, decision: Decision) -> Decision:
     """The decision, completed. Raises NotAllowed when it does not fit the case."""
     if decision.action not in case.decisions:
         raise NotAllowed(
-            f"{decision.action.value}: невозможно для {case.kind.value} в состоянии "
-            f"{case.state.value}"
+            "Это решение для такого дела сейчас невозможно.",
+            "This decision cannot be taken on such a case now.",
         )
     if not decision.reason.strip():
-        raise NotAllowed("нужна причина решения")
+        raise NotAllowed("Нужна причина решения.", "A reason is needed.")
     match decision.action:
         case Action.ASSIGN if not decision.account:
-            raise NotAllowed("нужен лицевой счёт, на который разнести")
+            raise NotAllowed(
+                "Нужен лицевой счёт, на который разнести.", "The account to credit is needed."
+            )
         case Action.MATCH if not decision.payment_id:
-            raise NotAllowed("нужен номер платежа")
+            raise NotAllowed("Нужен номер платежа.", "The payment's number is needed.")
         case Action.ACCEPT:
             return _with_bucket(case, decision)
         case _:
@@ -319,11 +325,17 @@ def _with_bucket(case: Case, decision: Decision) -> Decision:
     allowed = ACCEPTED_INTO.get(case.kind, ())
     if not case.undecided:
         if decision.bucket is not None:
-            raise NotAllowed("нет копеек, которые можно отнести")
+            raise NotAllowed(
+                "Нет копеек, которые можно отнести.", "No kopecks are left to be put anywhere."
+            )
         return decision
     bucket = decision.bucket or allowed[0]
     if bucket not in allowed:
-        raise NotAllowed(f"{case.kind.value} нельзя отнести в {bucket.value}")
+        raise NotAllowed(
+            "Деньги такого дела туда отнести нельзя.", "The money of such a case cannot go there."
+        )
     if bucket is Bucket.ROUNDING and not -ROUNDING_MAX <= case.undecided <= ROUNDING_MAX:
-        raise NotAllowed("округление бывает только меньше рубля")
+        raise NotAllowed(
+            "Округление бывает только меньше рубля.", "Rounding is always less than a rouble."
+        )
     return Decision(decision.action, decision.reason, bucket=bucket)

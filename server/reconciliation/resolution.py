@@ -120,13 +120,19 @@ async def decide(
     decision = check(case, decision)
     kept = case.proposal
     if kept is not None and kept.get("claimed") and not decision.same_as(kept):
-        raise NotAllowed("решение уже исполняется: повторите его, чтобы завершить")
+        raise NotAllowed(
+            "Решение уже исполняется: повторите его, чтобы завершить.",
+            "A decision is being carried out: repeat it to finish it.",
+        )
     confirmed = kept is not None and decision.same_as(kept)
     if second_person_above is not None and abs(case.amount.kopecks) > second_person_above.kopecks:
         if not confirmed:
             return await cases.propose(case, decision, actor, claimed=False)
         if case.proposed_by == actor and not (kept and kept.get("claimed")):
-            raise SecondPersonNeeded("решение должен подтвердить другой сотрудник")
+            raise SecondPersonNeeded(
+                "Своё решение подтвердить нельзя: нужен другой сотрудник.",
+                "Nobody confirms their own decision: another person is needed.",
+            )
     if decision.action in POSTING:
         return await _post(cases, ledger, case, decision, actor)
     if decision.action is Action.REVERSE:
@@ -159,9 +165,14 @@ async def _seen(cases: Cases, mismatch_id: int, version: int) -> Case:
 async def _move(cases: Cases, mismatch_id: int, version: int, action: Action, actor: str) -> Case:
     case = await _seen(cases, mismatch_id, version)
     if (case.state, action) not in TRANSITIONS:
-        raise NotAllowed(f"{action.value}: невозможно в состоянии {case.state.value}")
+        raise NotAllowed(
+            "Дело уже решено: сейчас это невозможно.",
+            "The case is decided: this cannot be done now.",
+        )
     if action is Action.RELEASE and case.proposal is not None:
-        raise NotAllowed("по делу уже предложено решение")
+        raise NotAllowed(
+            "По делу уже предложено решение.", "A decision is proposed for this case already."
+        )
     return await cases.move(case, action, actor)
 
 
@@ -211,7 +222,10 @@ async def _order(ledger: Ledger, case: Case, decision: Decision, actor: str) -> 
     line = case.line
     assert line is not None
     if line.amount is None or line.paid_at is None or line.business_day is None:
-        raise NotAllowed("в строке не читается сумма или дата: её нельзя провести")
+        raise NotAllowed(
+            "В строке не читается сумма или дата: её нельзя провести.",
+            "The line's sum or date is not readable: it cannot be posted.",
+        )
     return Order(
         agent=case.agent,
         agent_payment_id=case.post_as,

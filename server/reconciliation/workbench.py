@@ -189,6 +189,10 @@ class Workbench(Protocol):
         """Raises LookupError."""
         ...
 
+    async def close_registry(self, registry_id: int, actor: str) -> None:
+        """It and its cases are final. Raises LookupError, NotAllowed, SecondPersonNeeded."""
+        ...
+
     async def refusals(self, limit: int) -> tuple[RefusalRow, ...]:
         """Files that were refused and not imported since, the newest first."""
         ...

@@ -174,30 +174,6 @@ async def history(connection: Connection, mismatch_id: int) -> tuple[AuditEntry,
     )
 
 
-async def close_registry(connection: Connection, registry_id: int, actor: str) -> int:
-    """Close every resolved case of the registry; how many. Raises NotAllowed while one is open."""
-    async with connection.transaction():
-        if await connection.fetchval(
-            "select true from recon.cases($1) where state in ('open', 'assigned') limit 1",
-            registry_id,
-        ):
-            raise NotAllowed("не все расхождения реестра разобраны")
-        done = await connection.fetch(
-            "update recon.mismatches set state = 'closed', version = version + 1"
-            " where state = 'resolved' and id in (select id from recon.cases($1)) returning id",
-            registry_id,
-        )
-        await connection.execute(
-            "insert into recon.audit (actor, action, subject, subject_id)"
-            " select $1, 'close', 'mismatch', id from unnest($2::text[]) as i(id)"
-            " union all select $1, 'close', 'registry', $3",
-            actor,
-            [str(row["id"]) for row in done],
-            str(registry_id),
-        )
-    return len(done)
-
-
 async def _change(
     connection: Connection, case: Case, state: State, values: Mapping[str, object]
 ) -> None:
@@ -251,16 +227,19 @@ async def _tie(
     if decision.action is Action.MATCH:
         payment = await connection.fetchrow(_PAYMENT, payment_id)
         if payment is None or payment["state"] != "credited":
-            raise NotAllowed("такого учтённого платежа нет")
+            raise NotAllowed("Такого учтённого платежа нет.", "There is no such payment.")
         if line.amount is None or payment["amount_kopecks"] != line.amount.kopecks:
-            raise NotAllowed("сумма платежа другая")
+            raise NotAllowed("Сумма платежа другая.", "The payment's sum is another.")
     try:
         async with connection.transaction():
             await connection.execute(
                 "update recon.lines set payment_id = $2 where id = $1", line.line_id, payment_id
             )
     except asyncpg.UniqueViolationError:
-        raise NotAllowed("этот платёж уже стоит в другой строке реестров агента") from None
+        raise NotAllowed(
+            "Этот платёж уже стоит в другой строке реестров агента.",
+            "Another line of the agent's registries has this payment already.",
+        ) from None
 
 
 async def _bucket(

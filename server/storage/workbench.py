@@ -27,6 +27,7 @@ from server.reconciliation.workbench import (
 from server.storage import mismatches, registries
 from server.storage.accounts import account_view
 from server.storage.lost import lost_is_unknown
+from server.storage.registry_closing import close_registry
 
 
 class PostgresWorkbench:
@@ -96,6 +97,12 @@ class PostgresWorkbench:
         if row is None:
             raise LookupError(f"no registry {registry_id}")
         return RegistryBrief(**row)
+
+    @lost_is_unknown
+    async def close_registry(self, registry_id: int, actor: str) -> None:
+        """It and its cases are final."""
+        async with self._pool.acquire() as connection:
+            await close_registry(connection, registry_id, actor)
 
     @lost_is_unknown
     async def refusals(self, limit: int) -> tuple[RefusalRow, ...]:

@@ -171,3 +171,57 @@ async def test_what_is_not_there_or_not_readable_has_the_one_shape(
     status, body = await accountant.get(path)
     assert status in (400, 404)
     assert set(body["error"]) == {"code", "message", "final"}
+
+
+async def test_what_is_wrong_with_a_file_is_said_in_english_too(accountant: Caller) -> None:
+    accountant.session.headers["Accept-Language"] = "en"
+    status, refused = await accountant.upload(FAULTY, NAME)
+    assert (status, refused["error"]["message"]) == (422, "sum: not a sum: «12О.00»")
+    _, page = await accountant.get("/registries")
+    assert page["refusals"][0]["message"] == "sum: not a sum: «12О.00»"
+    _, shown = await accountant.upload(FAULTY, NAME, lenient=True)
+    _, detail = await accountant.get(f"/registries/{shown['registry_id']}")
+    faults = [each["fault"] for each in detail["lines"] if each["fault"]]
+    assert faults[1] == "time: not a time HH:MM:SS: «25:70:00»"
+    assert (await accountant.case("BAD_LINE"))["line"]["fault"] == faults[0]
+    total = await accountant.case("TOTAL_DIFFERS")
+    assert total["details"]["differences"][0]["message"] == (
+        "7500.00 is declared, and the lines add up to 7501.60"
+    )
+
+
+async def test_a_decision_that_does_not_fit_is_refused_in_both_languages(
+    accountant: Caller,
+) -> None:
+    await accountant.upload(FAULTY, NAME, lenient=True)
+    case = await accountant.case("DATE_DIFFERS")
+    for language, said in (
+        ("ru", "Это решение для такого дела сейчас невозможно."),
+        ("en", "This decision cannot be taken on such a case now."),
+    ):
+        accountant.session.headers["Accept-Language"] = language
+        status, refused = await accountant.resolve(case, "return")
+        assert (status, refused["error"]["message"]) == (422, said)
+
+
+async def test_a_controller_closes_what_others_have_settled(
+    office: Office, accountant: Caller
+) -> None:
+    _, shown = await accountant.upload(FAULTY, NAME, lenient=True)
+    path = f"/registries/{shown['registry_id']}/close"
+    async with calling(office.url, "controller") as petr:
+        status, refused = await petr.post(path, {})
+        assert (status, refused["error"]["code"]) == (422, "NOT_ALLOWED")
+        await office.pool.execute(
+            "update recon.mismatches set state = 'resolved', outcome = 'accepted',"
+            " decided_by = 'accountant', decided_at = now(), reason = 'x'"
+        )
+        assert (await accountant.post(path, {}))[0] == 403
+        status, closed = await petr.post(path, {})
+        assert (status, closed["state"], closed["closed"]) == (200, "closed", 11)
+        assert closed["closed_by"] == {"login": "controller", "name": "Пётр Сомов"}
+        assert (await petr.post(path, {}))[0] == 422
+        assert (await petr.post("/registries/999/close", {}))[0] == 404
+    _, page = await accountant.get("/registries")
+    assert page["registries"][0]["closed_by"]["name"] == "Пётр Сомов"
+    assert (await accountant.case("BAD_LINE"))["state"] == "closed"

@@ -140,6 +140,23 @@ def _see_the_list(vera: Clerk, shoot: Shoot) -> None:
 
 
 @pytest.mark.browser
+def test_a_controller_closes_a_registry_that_is_settled(
+    vera: Clerk, make_page: MakePage, office: str, shoot: Shoot
+) -> None:
+    vera.upload(NAME, CLEAN)
+    vera.page.wait_for_selector(".buckets")
+    assert "Закрывает реестр контролёр" in vera.text(".closing")
+    petr = colleague(make_page, office, "controller")
+    petr.go("registries/1")
+    petr.page.get_by_role("button", name="Закрыть реестр").click()
+    expect(petr.page.locator(".closing .notice--safe")).to_contain_text("Пётр Сомов")
+    expect(petr.page.locator(".head__tools")).to_contain_text("Закрыт")
+    shoot(petr.page, "office-13-closed")
+    vera.go("registries")
+    expect(vera.page.locator("tr[data-registry='1']")).to_contain_text("Закрыт")
+
+
+@pytest.mark.browser
 def test_two_accountants_one_case_the_second_is_told_who_was_faster(
     vera: Clerk, make_page: MakePage, office: str, faults: Faults, shoot: Shoot
 ) -> None:
@@ -283,7 +300,9 @@ def test_english_is_complete(vera: Clerk) -> None:
     for number in range(1, 12):
         vera.go(f"mismatches/{number}")
         vera.page.wait_for_selector(f"[data-case-page='{number}'] .decide")
-        titles = vera.page.locator(".case h1, .case h2, .choice__name, .choice__then")
+        titles = vera.page.locator(
+            ".case h1, .case h2, .choice__name, .choice__then, .section__note, .raw li"
+        )
         assert not re.search("[а-яё]", " ".join(titles.all_inner_texts()), re.IGNORECASE)
 
 

@@ -32,8 +32,9 @@ from server.reconciliation.resolution import (
     release,
     take,
 )
-from server.storage.mismatches import PostgresCases, cases, close_registry, history
+from server.storage.mismatches import PostgresCases, cases, history
 from server.storage.registries import registry
+from server.storage.registry_closing import close_registry
 from tests.reconciliation.conftest import Pool
 from tests.reconciliation.decisions import FakeLedger, buckets, only_case, paid_to, settled
 from tests.reconciliation.town import (
@@ -164,7 +165,7 @@ async def test_match_ties_the_line_to_the_chosen_candidate(pool: Pool, ledger: F
         )
     case = await only_case(pool, pack_row("77", "1000001", 1000))
     assert case.details["candidates"] == [first, second]
-    with pytest.raises(NotAllowed, match="сумма"):
+    with pytest.raises(NotAllowed, match="Сумма"):
         await settled(pool, ledger, case, Decision(Action.MATCH, "она", payment_id=other))
     done = await settled(pool, ledger, case, Decision(Action.MATCH, "она", payment_id=second))
     assert (done.outcome, done.payment_id) == ("matched", second)
@@ -289,11 +290,39 @@ async def test_a_case_is_taken_given_back_and_closed(pool: Pool, ledger: FakeLed
 async def test_a_registry_closes_when_every_case_is_done(pool: Pool, ledger: FakeLedger) -> None:
     case = await only_case(pool, pack_row("77", "1000001", 1500))
     async with pool.acquire() as connection:
-        with pytest.raises(NotAllowed):
-            await close_registry(connection, case.registry_id, "anna")
+        with pytest.raises(NotAllowed, match="разобраны"):
+            await close_registry(connection, case.registry_id, "petr")
         await settled(pool, ledger, case, Decision(Action.RETURN, "вернули"))
-        assert await close_registry(connection, case.registry_id, "anna") == 1
-        assert (await registry(connection, case.registry_id)).state == "closed"
+        assert (await registry(connection, case.registry_id)).state == "resolved"
+        assert await close_registry(connection, case.registry_id, "petr") == 1
+        closed = await registry(connection, case.registry_id)
+        assert (closed.state, closed.closed_by) == ("closed", "petr")
+        with pytest.raises(NotAllowed, match="уже закрыт"):
+            await close_registry(connection, case.registry_id, "olga")
+        with pytest.raises(LookupError):
+            await close_registry(connection, 999, "petr")
+
+
+async def test_who_decided_or_brought_it_in_does_not_close_a_registry(
+    pool: Pool, ledger: FakeLedger
+) -> None:
+    case = await only_case(pool, pack_row("77", "1000001", 1500))
+    await settled(pool, ledger, case, Decision(Action.RETURN, "вернули"))
+    async with pool.acquire() as connection:
+        brought_in = (await registry(connection, case.registry_id)).imported_by
+        decided = (await PostgresCases(pool).case(case.mismatch_id)).decided_by
+        for person in (brought_in, decided):
+            with pytest.raises(SecondPersonNeeded):
+                await close_registry(connection, case.registry_id, person)
+        assert (await registry(connection, case.registry_id)).state == "resolved"
+
+
+async def test_a_registry_without_cases_is_closed_too(pool: Pool) -> None:
+    async with pool.acquire() as connection:
+        summary = await take_in(connection, pack(), "bank")
+        assert summary.registry_id is not None
+        assert await close_registry(connection, summary.registry_id, "petr") == 0
+        assert (await registry(connection, summary.registry_id)).state == "closed"
 
 
 async def test_a_decision_needs_a_reason_and_what_it_speaks_of(

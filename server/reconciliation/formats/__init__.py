@@ -133,6 +133,8 @@ class Format:
     read: Callable[[Source, bool], Iterator[Entry]]
     encodings: tuple[str, ...] = ("utf-8", "cp1251", "cp866", "koi8-r")
     """The candidates when nobody states the encoding; the first is also that of pure ASCII."""
+    english: Mapping[str, str] = field(default_factory=dict)
+    """The reader's sentences and names of fields, Russian → English; see english.py."""
 
 
 def recognise(head: bytes, name: str) -> Format:

@@ -106,7 +106,7 @@ def _head(
 ) -> Head:
     version = fields.text(12, "версия формата")
     if version not in VERSIONS:
-        raise fields.fault(12, f"версия формата: ожидается {' или '.join(VERSIONS)}")
+        raise fields.fault(12, f"версия формата: ожидается {VERSIONS[0]} или {VERSIONS[1]}")
     header = Header(
         number=fields.digits(3, "номер пачки", 10),
         made_on=fields.date(4, "дата пачки"),

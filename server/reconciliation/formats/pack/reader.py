@@ -17,6 +17,7 @@ from server.reconciliation.formats import (
 )
 from server.reconciliation.formats.fields import FieldFault, Fields
 from server.reconciliation.formats.pack import frame, rows
+from server.reconciliation.formats.pack.english import ENGLISH
 from server.reconciliation.formats.text import UNREADABLE, lines
 
 _COMBINED = "***"
@@ -139,4 +140,5 @@ FORMAT = Format(
     numbers=Numbers.PER_FILE,
     identify=identify,
     read=read,
+    english=ENGLISH,
 )

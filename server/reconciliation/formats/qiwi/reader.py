@@ -19,6 +19,7 @@ from server.reconciliation.formats import (
     Source,
 )
 from server.reconciliation.formats.fields import FieldFault, Fields, date
+from server.reconciliation.formats.qiwi.english import ENGLISH
 from server.reconciliation.formats.text import lines
 
 _NAME = re.compile(
@@ -141,4 +142,5 @@ FORMAT = Format(
     identify=identify,
     read=read,
     encodings=("utf-8", "cp1251"),
+    english=ENGLISH,
 )

@@ -10,6 +10,7 @@ HOSTS ?=
 FAILOVER ?=
 RESULTS ?=
 ONLY ?=
+FRESHNESS_ARGS ?=
 SECONDS ?= 60
 PYTEST_ARGS ?= -q -n 2 --dist loadfile
 
@@ -50,6 +51,9 @@ faults: $(VENV)/stamp-dev ## runs with everything breaking (SEEDS= SEED= HOSTS= 
 
 faults-mutants: $(VENV)/stamp-dev ## faults put in on purpose, and who finds each (ONLY=)
 	$(BIN)/python -m tests.faults.mutation $(if $(ONLY),--only $(ONLY))
+
+freshness: $(VENV)/stamp-dev ## payments, and what every worker shows at once (FRESHNESS_ARGS=--mutants)
+	$(BIN)/python -m tests.freshness $(FRESHNESS_ARGS)
 
 lint: $(VENV)/stamp-dev ## ruff and mypy --strict
 	$(BIN)/ruff check .

@@ -24,6 +24,8 @@ class Weather:
 
     delay_seconds: float = 0.0
     """Each piece of data comes so much later, and up to as much again by chance."""
+    slow_share: float = 1.0
+    """Of the connections, so many have that delay; which ones is drawn when they are made."""
     bytes_per_second: int = 0
     """0 = as fast as it goes."""
     holds_requests: bool = False
@@ -124,8 +126,11 @@ class Proxy:
         up: asyncio.StreamReader,
         down: asyncio.StreamWriter,
     ) -> None:
-        there = self._copy(reader, down, lambda: self.weather.holds_requests, self._sent_again)
-        back = self._copy(up, writer, lambda: self.weather.holds_replies)
+        luck = self._dice.random()
+        there = self._copy(
+            reader, down, luck, lambda: self.weather.holds_requests, self._sent_again
+        )
+        back = self._copy(up, writer, luck, lambda: self.weather.holds_replies)
         tasks = [asyncio.create_task(there), asyncio.create_task(back)]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
@@ -141,12 +146,13 @@ class Proxy:
         self,
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
+        luck: float,
         is_held: Callable[[], bool],
         also: Callable[[bytes], None] | None = None,
     ) -> None:
         with suppress(OSError):
             while data := await reader.read(_CHUNK_BYTES):
-                await self._endure(len(data), is_held)
+                await self._endure(len(data), luck, is_held)
                 if self.weather.forgets:
                     return
                 writer.write(data)
@@ -156,10 +162,11 @@ class Proxy:
             if not self.weather.forgets:
                 writer.write_eof()
 
-    async def _endure(self, count: int, is_held: Callable[[], bool]) -> None:
+    async def _endure(self, count: int, luck: float, is_held: Callable[[], bool]) -> None:
         await self._wait_while(is_held)
         weather = self.weather
-        pause = weather.delay_seconds * (1 + self._dice.random()) if weather.delay_seconds else 0.0
+        is_slow = weather.delay_seconds and luck < weather.slow_share
+        pause = weather.delay_seconds * (1 + self._dice.random()) if is_slow else 0.0
         if weather.bytes_per_second:
             pause += count / weather.bytes_per_second
         if pause:

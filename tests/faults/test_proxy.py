@@ -61,6 +61,20 @@ async def test_delay_and_a_narrow_line_take_their_time() -> None:
             assert time.monotonic() - started > 0.15
 
 
+async def test_delay_may_befall_some_connections_only() -> None:
+    async with network() as (_, proxy, line):
+        await proxy.change(Weather(delay_seconds=0.2, slow_share=0.5))
+        slow = 0
+        for _ in range(12):
+            started = time.monotonic()
+            await line.ask(get("/"), 10)
+            slow += time.monotonic() - started > 0.4
+            line.close()
+        assert slow > 0
+        await proxy.change(Weather(delay_seconds=60, slow_share=0.0))
+        assert (await line.ask(get("/"), 30)).status == 200
+
+
 @pytest.mark.parametrize("held", ["requests", "replies"])
 async def test_what_is_held_comes_when_the_weather_is_better(held: str) -> None:
     async with network() as (echo, proxy, line):

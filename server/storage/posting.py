@@ -35,6 +35,10 @@ _CALL = (
 )
 _POST = _CALL % "ledger.post_payments"
 _POST_WITHIN_LIMITS = _CALL % "ledger.post_within_limits"
+_POST_PLAIN = (
+    f"select numbers, {POSTED_COLUMNS} from ledger.post_plain($1::text[], $2::text[], $3::text[],"
+    " $4::bigint[], $5::timestamptz[], $6::date[], $7::text[], $8::text[])"
+)
 
 
 class Waiting(NamedTuple):
@@ -49,14 +53,12 @@ class Waiting(NamedTuple):
 async def post_batch(
     session: Connection, batch: Sequence[Waiting], *, wait: bool
 ) -> Sequence[asyncpg.Record]:
-    """One round trip and one transaction."""
+    """One round trip and one transaction.
+
+    Raises asyncpg.UniqueViolationError only without `wait`: a key that was being written elsewhere.
+    """
     orders = [item.order for item in batch]
-    prepared = [item.details for item in batch]
-    terminals = [order.terminal for order in orders]
-    held = [order.valid_seconds for order in orders]
-    return await session.fetch(
-        _POST_WITHIN_LIMITS if any(order.limited for order in orders) else _POST,
-        wait,
+    columns = (
         [order.agent for order in orders],
         [order.agent_payment_id for order in orders],
         [order.account for order in orders],
@@ -64,11 +66,32 @@ async def post_batch(
         [order.paid_at for order in orders],
         [order.business_day for order in orders],
         [item.fingerprint for item in batch],
+    )
+    terminals = [order.terminal for order in orders]
+    said = terminals if any(terminals) else None
+    if not wait and _may_be_plain(batch):
+        return await session.fetch(_POST_PLAIN, *columns, said, timeout=CALL_SECONDS)
+    prepared = [item.details for item in batch]
+    held = [order.valid_seconds for order in orders]
+    return await session.fetch(
+        _POST_WITHIN_LIMITS if any(order.limited for order in orders) else _POST,
+        wait,
+        *columns,
         prepared if any(prepared) else None,
-        terminals if any(terminals) else None,
+        said,
         held if any(each is not None for each in held) else None,
         timeout=CALL_SECONDS,
     )
+
+
+def _may_be_plain(batch: Sequence[Waiting]) -> bool:
+    """Whether all that is asked for is what ledger.post_plain can do."""
+    keys = set()
+    for order, _, prepared, _ in batch:
+        if order.limited or order.valid_seconds is not None or prepared is not None:
+            return False
+        keys.add((order.agent, order.agent_payment_id))
+    return len(keys) == len(batch)
 
 
 class Call(Protocol):
@@ -154,6 +177,8 @@ class GroupCommit:
         """Whether the session may be used again."""
         try:
             rows = await self._call(session, batch, wait=False)
+        except asyncpg.UniqueViolationError:
+            self._spawn(self._again(batch))
         except (*RETRIABLE, asyncpg.LockNotAvailableError, asyncpg.DataError):
             # A DataError is an order that cannot be sent; asyncpg counts it among those of LOST.
             self._spawn(self._one_by_one(batch))
@@ -197,6 +222,10 @@ class GroupCommit:
                 del self._aside[account][:_BATCH_MAX]
                 await self._settle(batch)
         del self._aside[account]  # in the tick that found it empty, as above
+
+    async def _again(self, batch: list[Waiting]) -> None:
+        async with self._aside_calls:
+            await self._settle(batch)
 
     async def _one_by_one(self, batch: list[Waiting]) -> None:
         for item in batch:

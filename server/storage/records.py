@@ -42,25 +42,29 @@ def posted(row: asyncpg.Record) -> Posted:
     return Posted(
         result,
         payment(row),
-        _lane(row["account"], row),
+        _lane(row["account"], row, row),
         row["fingerprint"],
         row["valid_until"],
     )
 
 
 def outcomes(orders: Sequence[Order], rows: Iterable[asyncpg.Record]) -> list[Posted]:
-    """The rows of ledger.post_payments, one outcome for each order."""
-    lanes: dict[str, PaidLane] = {}
+    """The rows of ledger.post_payments or its kin, one outcome for each order."""
+    lane_rows: list[asyncpg.Record] = []
     found: list[Posted | None] = [None] * len(orders)
     for row in rows:
         place = row["place"]
         if place is not None:
             found[place - 1] = posted(row)
         elif row["numbers"] is None:
-            account = row["account"]
-            lanes[account] = _lane(account, row)
+            lane_rows.append(row)
         else:
-            numbers, recorded_at = row["numbers"], row["recorded_at"]
+            whole = row
+    numbers, recorded_at = whole["numbers"], whole["recorded_at"]
+    lanes: dict[str, PaidLane] = {}
+    for row in lane_rows:
+        account = row["account"]
+        lanes[account] = _lane(account, row, row if row["lsn"] is not None else whole)
     for place, number in enumerate(numbers):
         if number is not None:
             order = orders[place]
@@ -121,15 +125,16 @@ def _reading_result(item: dict[str, Any]) -> ReadingResult:
     return ReadingResult(item["meter"], Refusal(refusal) if refusal else None)
 
 
-def _lane(account: str, row: asyncpg.Record) -> PaidLane:
+def _lane(account: str, row: asyncpg.Record, at: asyncpg.Record) -> PaidLane:
+    """`at` has epoch and position: the row itself, or that of the whole batch."""
     return PaidLane(
         account=account,
-        epoch=row["epoch"],
+        epoch=at["epoch"],
         version=row["version"],
         services=tuple(row["services"]),
         paid=tuple(row["paid"]),
         advance=row["advance"],
-        lsn=row["lsn"],
+        lsn=at["lsn"],
     )
 
 

@@ -11,7 +11,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -108,6 +108,7 @@ def run_campaign(stage: Stage, payments: int, seed: int, calm: int) -> Found:
             stop=PAYERS * _ACCOUNTS + PAYERS,
             redis_url=stage.valkey.url,
             payments=payments // PAYERS,
+            result=str(stage.directory / f"seen-{number}.json"),
         )
         for number, accounts in enumerate(places)
     ]
@@ -115,14 +116,8 @@ def run_campaign(stage: Stage, payments: int, seed: int, calm: int) -> Found:
     charging = background.begin(_charge(stage.database.dsn, book, seed))
     try:
         with _payers(tasks) as payers:
-            due = calm
-            while any(payer.poll() is None for payer in payers):
-                time.sleep(_POLL_SECONDS)
-                assert all(host.is_alive() for host in stage.hosts), stage.log()
-                if sum(book.count(task.progress) for task in tasks) >= due:
-                    trouble.make()
-                    due += calm
-            seen = [_read(payer) for payer in payers]
+            _disturb(stage, trouble, calm, payers, lambda: _progress(book, tasks))
+            seen = [_read(payer, task) for payer, task in zip(payers, tasks, strict=True)]
     finally:
         charging.cancel()
     found = _added(seen, len(stage.hosts))
@@ -132,6 +127,27 @@ def run_campaign(stage: Stage, payments: int, seed: int, calm: int) -> Found:
     found.checks = dict(sum(after, Counter[str]()) - sum(before, Counter[str]()))
     _wait_until_equal(stage)
     return found
+
+
+def _disturb(
+    stage: Stage,
+    trouble: Trouble,
+    calm: int,
+    payers: Sequence[subprocess.Popen[str]],
+    progress: Callable[[], int],
+) -> None:
+    """As long as anybody pays. Time plays no part, so that a slow machine has as many payments."""
+    due = calm
+    while any(payer.poll() is None for payer in payers):
+        time.sleep(_POLL_SECONDS)
+        assert all(host.is_alive() for host in stage.hosts), stage.log()
+        if progress() >= due:
+            trouble.make()
+            due += calm
+
+
+def _progress(book: Book, tasks: Sequence[Task]) -> int:
+    return sum(book.count(task.progress) for task in tasks)
 
 
 def _pid(host: Host) -> int:
@@ -189,7 +205,6 @@ def _payers(tasks: Sequence[Task]) -> Iterator[list[subprocess.Popen[str]]]:
     payers = [
         subprocess.Popen(
             [sys.executable, "-m", "tests.freshness.payer", json.dumps(asdict(task))],
-            stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
         )
@@ -203,10 +218,9 @@ def _payers(tasks: Sequence[Task]) -> Iterator[list[subprocess.Popen[str]]]:
             payer.wait()
 
 
-def _read(payer: subprocess.Popen[str]) -> Seen:
-    text, _ = payer.communicate()
+def _read(payer: subprocess.Popen[str], task: Task) -> Seen:
     assert payer.returncode == 0, "a payer broke off"
-    return Seen(**json.loads(text))
+    return Seen(**json.loads(Path(task.result).read_text(encoding="utf-8")))
 
 
 def _added(seen: Sequence[Seen], hosts: int) -> Found:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import socket
 import time
@@ -82,13 +81,17 @@ class Line:
 
 
 def _holds(pid: int, inode: str) -> bool:
-    place = f"/proc/{pid}/fd"
-    with suppress(OSError):
-        for name in os.listdir(place):
-            with suppress(OSError):
-                if os.readlink(f"{place}/{name}") == inode:
-                    return True
-    return False
+    try:
+        return any(_is(file, inode) for file in Path(f"/proc/{pid}/fd").iterdir())
+    except OSError:
+        return False
+
+
+def _is(file: Path, inode: str) -> bool:
+    try:
+        return str(file.readlink()) == inode
+    except OSError:  # closed meanwhile
+        return False
 
 
 class Worker:

@@ -55,11 +55,13 @@ class Task:
     """Place in the book that says that all may stop."""
     redis_url: str
     payments: int
+    result: str
+    """A file for what was seen."""
 
 
 @dataclass
 class Seen:
-    """What a payer has seen, as JSON on its stdout."""
+    """What a payer has seen, as JSON in its file."""
 
     at_once: int = 0
     """Checks of a worker right after an answer, sent within AT_ONCE_SECONDS."""
@@ -367,11 +369,12 @@ class Payer:
 
 
 def main(text: str) -> None:
-    """Work, and print what was seen."""
+    """Work, and write down what was seen."""
     with suppress(PermissionError):
         os.nice(_NICENESS)
     said: dict[str, Any] = json.loads(text)
-    print(json.dumps(asdict(Payer(Task(**said)).work())))
+    task = Task(**said)
+    Path(task.result).write_text(json.dumps(asdict(Payer(task).work())), encoding="utf-8")
 
 
 if __name__ == "__main__":

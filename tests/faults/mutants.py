@@ -191,7 +191,7 @@ MUTANTS = (
             " delete from ledger.payment q where q.payment_id = p.payment_id;"
             " delete from ledger.payment_key k where k.payment_id = p.payment_id; end if;",
         ),
-        seeds=(0, 2, 4, 6),
+        tests=("tests/storage/test_posting.py", "tests/storage/test_states.py"),
     ),
     Mutant(
         "rounding to the nearest even kopeck",
@@ -205,7 +205,7 @@ MUTANTS = (
                 "        if len(fraction) > decimals or",
             ),
         ),
-        seeds=(0, 2, 4, 6),
+        tests=("tests/words/test_money.py",),
     ),
     Mutant(
         "an invalidation is ignored",

@@ -10,6 +10,7 @@ import redis
 from hypothesis import settings
 
 from server.embedded import EmbeddedPostgres, EmbeddedValkey
+from tests.clients import soap_clients
 from tests.servers import FAST_SETTINGS, TestDatabases, short_directory
 
 # Two cores shared with PostgreSQL, Valkey and a browser: a slow example is no failure.
@@ -111,11 +112,15 @@ def own_valkey() -> Iterator[EmbeddedValkey]:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if chromium_path() is not None or nothing_may_be_left_out():
+    if nothing_may_be_left_out():
         return
+    absent = dict.fromkeys(soap_clients.missing(), "no such SOAP client on this machine")
+    if chromium_path() is None:
+        absent["browser"] = "no Chromium on this machine"
     for item in items:
-        if item.get_closest_marker("browser"):
-            item.add_marker(pytest.mark.skip(reason="no Chromium on this machine"))
+        for marker, reason in absent.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
 
 
 def _left_out(config: pytest.Config) -> list[str]:

@@ -10,21 +10,24 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from loadtests.bench import lookups, posting_run, sizes
+from loadtests.bench import lookups, posting_run, sizes, sync_run
 from loadtests.bench.load import Generator
 from loadtests.bench.lookups import Plan
 from loadtests.bench.machine import Cores, busy_now, described
 from loadtests.bench.report import Run, section, write
+from loadtests.bench.sync_run import SyncPlan
 
 _ROOT = Path(__file__).parents[2]
 _PAGE, _PICTURES = _ROOT / "docs/performance.md", _ROOT / "docs/img"
 Found = TypeVar("Found")
-_PARTS = ("lookups", "sizes", "posting")
+_PARTS = ("lookups", "sizes", "posting", "sync")
 
 FULL = Plan(accounts=1_000_000, rounds=7, warm_up=3, seconds=2, latency_seconds=3)
 QUICK = Plan(accounts=100_000, rounds=3, warm_up=1, seconds=1, latency_seconds=2)
 _SIZES_FULL, _SIZES_QUICK = (10_000, 1_000_000, 10_000_000), (10_000, 300_000)
 _POSTING_ACCOUNTS = 100_000
+_SYNC_FULL = SyncPlan(accounts=1_000_000, rounds=3, lag_seconds=12)
+_SYNC_QUICK = SyncPlan(accounts=30_000, rounds=1, lag_seconds=5)
 
 
 def main() -> int:
@@ -34,6 +37,7 @@ def main() -> int:
     parser.add_argument("--data", type=Path, default=Path("var/bench"), help="kept between runs")
     parser.add_argument("--part", choices=_PARTS, action="append", help="only this, repeatable")
     parser.add_argument("--rounds", type=int, help="instead of 7 (quick: 3)")
+    parser.add_argument("--sync-accounts", type=int, help="instead of 1,000,000 (quick: 30,000)")
     parser.add_argument("--print", action="store_true", help="print, leave docs/ alone")
     options = parser.parse_args()
     run = _measured(options)
@@ -69,6 +73,7 @@ def _measured(options: argparse.Namespace) -> Run:
         lookups=measured("lookups", lambda: lookups.run(plan, directory, cores)),
         sizes=measured("sizes", lambda: _sizes(options.quick, plan, directory, cores)),
         posting=measured("posting", lambda: _posting(plan, directory, cores)),
+        synced=measured("sync", lambda: sync_run.run(_sync_plan(options), directory, cores)),
         load_averages=tuple(loads),
     )
     for log in directory.glob(
@@ -88,6 +93,11 @@ def _sizes(quick: bool, plan: Plan, directory: Path, cores: Cores) -> sizes.Size
 def _posting(plan: Plan, directory: Path, cores: Cores) -> posting_run.Posting:
     seconds = max(2, round(plan.seconds))
     return posting_run.run(_POSTING_ACCOUNTS, plan.rounds, seconds, directory, cores)
+
+
+def _sync_plan(options: argparse.Namespace) -> SyncPlan:
+    plan = _SYNC_QUICK if options.quick else _SYNC_FULL
+    return dataclasses.replace(plan, accounts=options.sync_accounts or plan.accounts)
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ class _Load:
             "requests": len(self._latencies),
             "seconds": elapsed / _BILLION,
             "bad": self._bad,
-            "latencies_us": _percentiles(self._latencies),
+            "latencies_us": percentiles(self._latencies),
         }
 
     def _send(self, connection: Connection, due: int) -> None:
@@ -139,7 +139,8 @@ def due_times(rate: float, seconds: float, seed: int) -> Sequence[int]:
     return times
 
 
-def _percentiles(latencies: array[int]) -> dict[str, float]:
+def percentiles(latencies: array[int]) -> dict[str, float]:
+    """Of nanoseconds, in µs."""
     ordered = sorted(latencies)
     if not ordered:
         return {}

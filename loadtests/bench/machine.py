@@ -47,6 +47,14 @@ def moved_to(core: int, pid: int) -> None:
             os.sched_setaffinity(int(thread.name), {core})
 
 
+def everywhere(pid: int) -> None:
+    """Let a tree of processes run on every core that this process may use."""
+    usable = os.sched_getaffinity(0)
+    for member in (pid, *processes.descendants(pid)):
+        for thread in Path(f"/proc/{member}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), usable)
+
+
 def cpu_seconds(pids: Iterable[int]) -> float:
     """utime + stime of these trees, with those children that have ended and been waited for."""
     members = {member for pid in pids for member in (pid, *processes.descendants(pid))}

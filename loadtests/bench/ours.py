@@ -87,7 +87,7 @@ class Store(AbstractContextManager["Store"]):
 
 
 class OurServer(AbstractContextManager["OurServer"]):
-    """`kvitok serve` with one worker, pinned; `where` is a store's DSN and Redis URL.
+    """`kvitok serve`, pinned; `where` is a store's DSN and Redis URL.
 
     Its log, access log included, goes to a file.
     """
@@ -99,7 +99,10 @@ class OurServer(AbstractContextManager["OurServer"]):
         name: str,
         cores: Cores,
         settings: Mapping[str, str] = {},
+        *,
+        workers: int = 1,
     ) -> None:
+        self._workers = str(workers)
         self._dsn, self._redis_url = where
         self._log = directory / f"{name}.log"
         self._cores = cores
@@ -118,7 +121,16 @@ class OurServer(AbstractContextManager["OurServer"]):
         # Before the first worker is forked: a socket's memory belongs to the core that made it.
         with self._log.open("w") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "server", "serve", "--port", "0", "--workers", "1"],
+                [
+                    sys.executable,
+                    "-m",
+                    "server",
+                    "serve",
+                    "--port",
+                    "0",
+                    "--workers",
+                    self._workers,
+                ],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,

@@ -16,6 +16,8 @@ from loadtests.bench.posting_run import Posting
 from loadtests.bench.rounds import Samples
 from loadtests.bench.sizes import ASKED, CACHED, Sizes
 from loadtests.bench.svg import Bar, bars
+from loadtests.bench.sync_report import sync_section
+from loadtests.bench.sync_run import Synced
 
 BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
 COSTS_PICTURE, LATENCY_PICTURE = "bench-cost.svg", "bench-latency.svg"
@@ -35,6 +37,7 @@ class Run:
     lookups: Lookups | None
     sizes: Sizes | None
     posting: Posting | None
+    synced: Synced | None = None
 
 
 def section(run: Run) -> str:
@@ -46,6 +49,8 @@ def section(run: Run) -> str:
         parts.append(_sizes(run.sizes))
     if run.posting is not None:
         parts.append(posting_section(run.posting))
+    if run.synced is not None:
+        parts.append(sync_section(run.synced))
     return "\n\n".join(parts) + "\n"
 
 

@@ -9,6 +9,7 @@ import { t } from "./frame/words.js";
 import { LogIn } from "./log_in/log_in.js";
 import { MismatchesPage } from "./mismatches/mismatches.js";
 import { Loading, Trouble } from "./parts/states.js";
+import { PaymentPage } from "./payment/payment.js";
 import { RegistriesPage } from "./registries/registries.js";
 import { RegistryPage } from "./registry/registry.js";
 import { goTo, linkTo, useRoute } from "./route.js";
@@ -43,7 +44,8 @@ function Office() {
 
 function Desk({ session, onLogOut }) {
   const route = useRoute();
-  const page = PAGES[route.page] ? route.page : "registries";
+  const known = PAGES[route.page] && (route.page !== "payments" || route.id !== null);
+  const page = known ? route.page : "registries";
   useEffect(() => {
     if (route.page !== page) goTo(linkTo(page));
   }, [route.page]);
@@ -56,6 +58,7 @@ function Desk({ session, onLogOut }) {
 const PAGES = {
   registries: (route) => (route.id === null ? RegistriesPage : RegistryPage),
   mismatches: () => MismatchesPage,
+  payments: () => PaymentPage,
   agents: (route) => (route.name ? AgentPage : AgentsPage),
 };
 

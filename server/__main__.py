@@ -6,7 +6,17 @@ import typer
 
 from server.cli import account as account_commands
 from server.cli import agent as agent_commands
-from server.cli import cache, calendar, doctor, payment, registry, serving, simulate, staff
+from server.cli import (
+    allocation,
+    cache,
+    calendar,
+    doctor,
+    payment,
+    registry,
+    serving,
+    simulate,
+    staff,
+)
 from server.cli.context import said
 
 app = typer.Typer(
@@ -31,6 +41,7 @@ app.command("doctor", help=said("check everything", "проверить всё")
 app.add_typer(account_commands.app, name="account")
 app.add_typer(agent_commands.app, name="agent")
 app.add_typer(payment.app, name="payment")
+app.add_typer(allocation.app, name="allocation")
 app.add_typer(registry.app, name="registry")
 app.add_typer(staff.app, name="staff")
 app.add_typer(cache.app, name="cache")

@@ -36,6 +36,7 @@ from server.reconciliation.posting import PublishedLedger
 from server.sealing import FileSealer
 from server.storage.connection import answers, open_pool
 from server.storage.counters import PostgresCounters
+from server.storage.dossiers import PostgresDossiers
 from server.storage.ledger import PostgresLedger
 from server.storage.mismatches import PostgresCases
 from server.storage.overview import PostgresOverview
@@ -177,6 +178,7 @@ def _office(
         PostgresWorkbench(pool),
         PostgresCases(pool),
         PostgresOverview(pool),
+        PostgresDossiers(pool),
         ledger,
         sessions,
         OfficeSettings(

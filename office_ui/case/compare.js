@@ -24,6 +24,7 @@ export function Compare({ story }) {
     ${line?.fault && html`<${Raw} line=${line} />`}
     ${story.details.differences && html`<${Notes} notes=${story.details.differences} />`}
     ${registry && html`<${Source} story=${story} />`}
+    <${Payments} story=${story} />
   </section>`;
 }
 
@@ -33,6 +34,16 @@ function Source({ story }) {
     <a class="link" href=${linkTo("registries", registry.registry_id)}>
       ${t("registry", { file: registry.file_name })}</a>${dayOf(registry)}${comparedWith(story)}
   </p>`;
+}
+
+/** The way to what became of the money of each payment. */
+function Payments({ story }) {
+  const ids = [story.other_payment, story.payment].filter(Boolean).map((each) => each.payment_id);
+  if (!ids.length) return null;
+  return html`<p class="section__note compare__source">${ids.map(
+    (id) => html`<a class="link" key=${id} href=${linkTo("payments", id)}>
+      ${t("see.payment", { payment: id })}</a> `,
+  )}</p>`;
 }
 
 const dayOf = ({ day }) => (day ? ` ${t("registry.day", { day: formatDateShort(day) })}` : "");

@@ -56,7 +56,10 @@ function Line({ line }) {
     <td><${AccountNumber} number=${line.account} /></td>
     <td class="soft">${line.paid_on ? formatDateShort(line.paid_on) + time : "—"}</td>
     <td class="wide"><${Where} line=${line} /></td>
-    <td class="right soft">${line.payment_id ?? ""}</td>
+    <td class="right">${
+      line.payment_id &&
+      html`<a class="link" href=${linkTo("payments", line.payment_id)}>${line.payment_id}</a>`
+    }</td>
     <td class="right">${
       line.amount_kopecks === null
         ? "—"

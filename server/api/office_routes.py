@@ -7,7 +7,9 @@ from aiohttp import web
 from server.api.office import OfficeSettings, Registries
 from server.api.office_agents import AgentDoor
 from server.api.office_cases import CaseDoor
+from server.api.office_payments import PaymentDoor
 from server.api.sessions import Sessions
+from server.reconciliation.dossier import Dossiers
 from server.reconciliation.overview import Overview
 from server.reconciliation.resolution import Cases, Ledger
 from server.reconciliation.workbench import Workbench
@@ -17,6 +19,7 @@ def office_routes(
     workbench: Workbench,
     cases: Cases,
     overview: Overview,
+    dossiers: Dossiers,
     ledger: Ledger,
     sessions: Sessions,
     settings: OfficeSettings,
@@ -26,5 +29,6 @@ def office_routes(
         *sessions.routes(),
         *Registries(workbench, sessions, settings).routes(),
         *CaseDoor(workbench, cases, ledger, sessions, settings).routes(),
+        *PaymentDoor(dossiers, overview, workbench, sessions, settings).routes(),
         *AgentDoor(overview, workbench, sessions, settings).routes(),
     ]

@@ -10,7 +10,15 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from server.api import kiosk, kiosk_shapes, office, office_agents, office_cases, sessions
+from server.api import (
+    kiosk,
+    kiosk_shapes,
+    office,
+    office_agents,
+    office_cases,
+    office_payments,
+    sessions,
+)
 from server.api.endpoints import Endpoint, Parameter
 from server.api.problems import ErrorAnswer
 from server.api.sessions import COOKIE, CSRF_HEADER, CSRF_VALUE
@@ -42,6 +50,7 @@ GROUPS = (
     ("Log-in", sessions.ENDPOINTS),
     ("Registries", office.ENDPOINTS),
     ("Mismatches", office_cases.ENDPOINTS),
+    ("Payments", office_payments.ENDPOINTS),
     ("Agents", office_agents.ENDPOINTS),
     ("Kiosk", _KIOSK),
 )

@@ -18,7 +18,11 @@ from server.cli.context import (
     stop,
     with_connection,
 )
+from server.cli.payment_show import settled_lines, settled_shape
+from server.reconciliation.dossier import Settled
 from server.storage.accounts import account_view
+from server.storage.connection import Connection
+from server.storage.dossiers import settled_of_account
 
 app = typer.Typer(help=said("Accounts", "Лицевые счета"), no_args_is_help=True)
 
@@ -31,15 +35,25 @@ def _group() -> None:
 @app.command(help=said("Show an account as PostgreSQL has it", "Показать лицевой счёт"))
 def show(
     number: Annotated[str, typer.Argument(help=said("account number", "номер счёта"))],
+    allocation: Annotated[
+        bool,
+        typer.Option(
+            "--allocation",
+            help=said("also which charges were settled, line by line", "и что чем оплачено"),
+        ),
+    ] = False,
     data: DataOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Σ services = debt = charged − paid."""
-    view = run(with_connection(find_servers(data), lambda link: account_view(link, number)))
+    view, settled = run(
+        with_connection(find_servers(data), lambda link: _read(link, number, allocation))
+    )
     if view is None:
         stop(EXIT_NO, said(f"there is no account {number}", f"нет лицевого счёта {number}"))
     if as_json:
-        print_json(shape(view))
+        told = {"allocation": [settled_shape(each) for each in settled]} if allocation else {}
+        print_json({**shape(view), **told})
         return
     typer.echo(f"{view.account}  {view.state.value}  {view.holder}, {view.address}")
     for service in view.services:
@@ -48,6 +62,15 @@ def show(
     for meter in view.meters:
         reading = "—" if meter.last_reading is None else thousandths(meter.last_reading)
         typer.echo(f"  {meter.service_name}, № {meter.meter}: {reading} {meter.unit}")
+    for text in settled_lines(settled, numbered=True):
+        typer.echo(text)
+
+
+async def _read(
+    link: Connection, number: str, allocation: bool
+) -> tuple[AccountView | None, tuple[Settled, ...]]:
+    view = await account_view(link, number)
+    return view, await settled_of_account(link, number) if allocation else ()
 
 
 def shape(view: AccountView) -> dict[str, Any]:

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from server.cli import payment_show
 from server.cli.context import (
     EXIT_USAGE,
     DataOption,
@@ -24,6 +25,9 @@ from server.messages import Payment
 from server.storage.ledger import payments
 
 app = typer.Typer(help=said("Recorded payments", "Учтённые платежи"), no_args_is_help=True)
+
+
+app.command("show", help=said("Show a payment", "Показать платёж"))(payment_show.show)
 
 
 @app.command("list", help=said("List payments", "Показать платежи"))

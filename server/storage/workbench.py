@@ -136,7 +136,7 @@ class PostgresWorkbench:
     @lost_is_unknown
     async def payment(self, payment_id: int) -> PaymentRow | None:
         """By our number."""
-        rows = await self._pool.fetch(_PAYMENTS, [payment_id])
+        rows = await self._pool.fetch(PAYMENTS, [payment_id])
         return PaymentRow(**rows[0]) if rows else None
 
     @lost_is_unknown
@@ -144,7 +144,7 @@ class PostgresWorkbench:
         """The likeliest first."""
         async with self._pool.acquire() as connection:
             found = await mismatches.candidates(connection, mismatch_id)
-            rows = await connection.fetch(_PAYMENTS, [each.payment_id for each in found])
+            rows = await connection.fetch(PAYMENTS, [each.payment_id for each in found])
         return tuple(PaymentRow(**row) for row in rows)
 
     @lost_is_unknown
@@ -219,7 +219,7 @@ _KIND_TOTALS = """
 select kind, count(*) as count, sum(amount_kopecks)::bigint as total_kopecks
   from ({cases}) c group by kind order by kind
 """
-_PAYMENTS = """
+PAYMENTS = """
 select p.payment_id, p.agent, p.agent_payment_id, p.account, p.amount_kopecks, p.paid_at,
        p.recorded_at, p.business_day, p.registry_line is not null as by_registry,
        (select e.kind from ledger.payment_event e

@@ -25,6 +25,7 @@ from server.payments.ports import Order, PaidLane
 from server.reconciliation.posting import PublishedLedger
 from server.staff import Role, Staff
 from server.storage import catalogue
+from server.storage.dossiers import PostgresDossiers
 from server.storage.ledger import PostgresLedger
 from server.storage.mismatches import PostgresCases
 from server.storage.overview import PostgresOverview
@@ -113,6 +114,7 @@ async def opened(
             PostgresWorkbench(pool),
             PostgresCases(pool),
             PostgresOverview(pool),
+            PostgresDossiers(pool),
             PublishedLedger(ledger, Shown(published)),
             Sessions(StaffBook(pool), passwords, lambda: dt.datetime.now(dt.UTC), demo=True),
             OfficeSettings(registry_bytes_max=1 << 20, second_person_above=second_person_above),
@@ -154,6 +156,11 @@ async def _settle(pool: asyncpg.Pool[asyncpg.Record]) -> PostgresLedger:
             )
         )
     return ledger
+
+
+def at(hour: int, minute: int) -> dt.datetime:
+    """A moment of the day, by UTC."""
+    return dt.datetime.combine(DAY, dt.time(hour, minute), dt.UTC)
 
 
 def line(

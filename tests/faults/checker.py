@@ -14,6 +14,8 @@ from tests.faults.schedule import Component
 
 LIVELY_SECONDS = 30.0
 """After the last fault every payment that is repeated is credited within this."""
+HEALING_SECONDS = 5.0
+"""So long after it came back a component may still be missed."""
 
 
 @dataclass(slots=True)
@@ -181,7 +183,10 @@ def _end(history: History, facts: Facts) -> Iterator[str]:
 def answered_during(
     history: History, outages: Sequence[Outage]
 ) -> dict[Component, tuple[int, int]]:
-    """Of the checks while one component alone was away: with a debt, and all."""
+    """Of the checks while one component alone was away: with a debt, and all.
+
+    What was away shortly before is not whole yet: that would be an outage of both.
+    """
     found: dict[Component, tuple[int, int]] = {}
     for look in history.looks:
         asked = look.asked
@@ -189,10 +194,18 @@ def answered_during(
         if len(away) != 1 or asked.said is Said.REFUSED:
             continue
         component = away.pop().component
+        if _missed(outages, asked.started) - {Component.NONE, component}:
+            continue
         good, every = found.get(component, (0, 0))
         is_shown = asked.answer is not None and asked.answer.debt is not None
         found[component] = (good + is_shown, every + 1)
     return found
+
+
+def _missed(outages: Sequence[Outage], moment: float) -> set[Component]:
+    return {
+        each.component for each in outages if each.began <= moment <= each.ended + HEALING_SECONDS
+    }
 
 
 def _numbers(history: History) -> Counter[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from tests.faults.checker import LIVELY_SECONDS, answered_during, judge
+from tests.faults.checker import HEALING_SECONDS, LIVELY_SECONDS, answered_during, judge
 from tests.faults.debts import ACROSS_HOSTS_SECONDS
 from tests.faults.director import Outage
 from tests.faults.history import Charge, Claim, Closing, Facts, History, Look, Recorded, Try
@@ -265,3 +265,15 @@ def test_checks_are_counted_only_while_one_component_alone_was_away() -> None:
     history.looks.append(Look("osmp", "1", said(1.5, Said.LATER)))
     outages = [Outage(Component.REDIS, 0.5, 2.5), Outage(Component.SYNC, 1.8, 2.2)]
     assert answered_during(history, outages) == {Component.REDIS: (1, 2)}
+
+
+def test_what_has_just_come_back_is_still_missed() -> None:
+    history, _ = a_true_history()
+    healed = 1.0 + HEALING_SECONDS
+    history.looks = [look(2.0, 0), look(healed + 1.0, 0)]
+    outages = [
+        Outage(Component.NONE, 0.2, 0.4),
+        Outage(Component.SYNC, 0.5, 1.0),
+        Outage(Component.REDIS, 1.5, healed + 2.0),
+    ]
+    assert answered_during(history, outages) == {Component.REDIS: (1, 1)}

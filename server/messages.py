@@ -101,7 +101,7 @@ class Cancel:
     payment_id: int = 0
     reason: str = ""
     same_day: bool = False
-    """Only on the payment's own business day, whether that is closed yet or not."""
+    """Not once the payment's own business day has passed, whether that is closed yet or not."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -268,7 +268,7 @@ class PaymentDesk:
             if (
                 payment
                 and payment.state is PaymentState.CREDITED
-                and not self._is_of_today(agent, payment)
+                and self._is_of_the_past(agent, payment)
             ):
                 return RefusedOutcome(Refusal.REVERSAL_FORBIDDEN, payment)
         posted = await self._move(agent, Action.CANCEL, command, command.reason)
@@ -314,8 +314,10 @@ class PaymentDesk:
         await self._publish(posted)
         return PaymentStatus(posted.payment)
 
-    def _is_of_today(self, agent: Agent, payment: Payment) -> bool:
-        return payment.business_day in (None, business_day(agent, self._clock()))
+    def _is_of_the_past(self, agent: Agent, payment: Payment) -> bool:
+        """One taken after the closing is of a day to come."""
+        today = business_day(agent, self._clock())
+        return payment.business_day is not None and payment.business_day < today
 
     async def _recorded(self, agent: Agent, named: GetStatus | Confirm | Cancel) -> Posted | None:
         require_named(named)

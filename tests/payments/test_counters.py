@@ -340,3 +340,13 @@ async def test_a_cancellation_of_the_day_is_for_todays_payments(room: Room) -> N
     assert isinstance(await room.handle(cancel), PaymentCancelled)
     unknown = Cancel(agent_payment_id="2", same_day=True)
     assert await room.refusal(unknown) is Refusal.PAYMENT_NOT_FOUND
+
+
+async def test_a_payment_after_the_closing_is_still_cancelled_at_the_counter(room: Room) -> None:
+    """It belongs to the next day, which has not come yet."""
+    room.ledger.closed_days.add(TODAY)
+    accepted = await room.handle(PAY)
+    assert isinstance(accepted, PaymentAccepted)
+    assert accepted.payment.business_day == TODAY + dt.timedelta(days=1)
+    cancel = Cancel(agent_payment_id="1", same_day=True)
+    assert isinstance(await room.handle(cancel), PaymentCancelled)

@@ -35,6 +35,7 @@ from server.lookup.ready import Pieces, Shelf
 from server.lookup.ring import Overrun, Ring
 from server.lookup.slots import Address, Topology
 from server.lookup.snapshot import Catalogue, UnknownServiceError
+from server.lookup.together import Together
 from server.payments.ports import PaidLane
 from server.refusals import Refusal, Refused
 
@@ -74,6 +75,8 @@ class NearCache:
         self._sessions: Sessions = (
             Members(place, self) if place.is_cluster else SessionKeeper(place.seeds[0], self)
         )
+        self._payments = Together(self._publish)
+        """A batch that comes back from the ledger is one script for Redis, not one each."""
         self._fetching = Fetching(
             self._sessions,
             self._database,
@@ -275,6 +278,9 @@ class NearCache:
 
     async def publish(self, lanes: Sequence[PaidLane]) -> None:
         """Make every worker's next check see these lanes. To be called before the answer."""
+        await self._payments.hand_in(lanes)
+
+    async def _publish(self, lanes: Sequence[PaidLane]) -> None:
         failed = await write_through(self._sessions, lanes)
         position: int | None = 0
         if failed:

@@ -111,8 +111,9 @@ class NearCache:
         """The account changed."""
         self._fetching.crossed(number)
         self._views.drop(number)
+        key = number.encode()
         for pieces in self._shelf.pieces:
-            pieces.drop(number)
+            pieces.drop(key)
         if self._entries.drop(number):
             self._evictions += 1
 
@@ -206,10 +207,11 @@ class NearCache:
 
     def at_hand(self, number: str) -> bytes | None:
         """The snapshot after `is_trusted`; `b""` = certainly no such account, None = ask."""
-        value = self._entries.get(number)
-        if value is not None:
-            self._hits += 1
-        return value
+        return self._entries.get(number)
+
+    def note_hits(self, count: int) -> None:
+        """So many checks were answered by who used `at_hand` or `pieces`."""
+        self._hits += count
 
     def pieces(self, dialect: tuple[str, ...], render: Render, with_meters: bool) -> Pieces:
         """What `render` makes of accounts; the same for equal dialects. After `is_trusted`."""
@@ -313,7 +315,7 @@ class NearCache:
     def counters(self) -> dict[str, int]:
         """Totals since the start, and the present size."""
         return {
-            "hits": self._hits + sum(pieces.hits for pieces in self._shelf.pieces),
+            "hits": self._hits,
             "misses": self._misses,
             "entries": len(self._entries),
             "evictions": self._evictions + self._entries.evictions,

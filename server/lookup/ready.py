@@ -15,39 +15,37 @@ _ENTRY_BYTES = 150  # of a dictionary's entry, the key, and the object around th
 
 
 class Pieces:
-    """The pieces of one dialect by account. Look into `hot` first, then call `get`."""
+    """The pieces of one dialect by account in ASCII. Look into `hot` first, then call `get`."""
 
-    __slots__ = ("_ageing", "_shelf", "hits", "hot", "make")
+    __slots__ = ("_ageing", "_shelf", "hot", "make")
 
     def __init__(self, make: Make, shelf: Shelf) -> None:
         self.make = make
         """The piece for a snapshot; None = it takes the long way."""
         self._shelf = shelf
-        self._ageing: dict[str, bytes] = {}
-        self.hot: dict[str, bytes] = {}
-        self.hits = 0
-        """Found in `hot`; counted by who looks there."""
+        self._ageing: dict[bytes, bytes] = {}
+        self.hot: dict[bytes, bytes] = {}
 
-    def get(self, number: str) -> bytes | None:
+    def get(self, number: bytes) -> bytes | None:
         """A piece that has not been asked for in this generation; None = there is none."""
         piece = self._ageing.pop(number, None)
         if piece is not None:
             self._shelf.take(self, number, piece)
         return piece
 
-    def keep(self, number: str, snapshot: bytes) -> bytes | None:
+    def keep(self, number: bytes, snapshot: bytes) -> bytes | None:
         """Make the piece of an account that was asked for again."""
         piece = self.make(snapshot)
         if piece is not None:
             self._shelf.take(self, number, piece)
         return piece
 
-    def drop(self, number: str) -> None:
+    def drop(self, number: bytes) -> None:
         """The account has changed."""
         self.hot.pop(number, None)
         self._ageing.pop(number, None)
 
-    def age(self) -> dict[str, bytes]:
+    def age(self) -> dict[bytes, bytes]:
         """Begin a new generation; returns what was not asked for in the last one."""
         forgotten, self._ageing, self.hot = self._ageing, self.hot, {}
         return forgotten
@@ -59,7 +57,7 @@ class Shelf:
     def __init__(self, bytes_max: int) -> None:
         self._generation_bytes_max = bytes_max // 2
         self._bytes = 0
-        self._dead: list[dict[str, bytes]] = []
+        self._dead: list[dict[bytes, bytes]] = []
         self.pieces: list[Pieces] = []
 
     def add(self, make: Make) -> Pieces:
@@ -68,7 +66,7 @@ class Shelf:
         self.pieces.append(pieces)
         return pieces
 
-    def take(self, pieces: Pieces, number: str, piece: bytes) -> None:
+    def take(self, pieces: Pieces, number: bytes, piece: bytes) -> None:
         """Keep a piece, if there is any room at all."""
         size = len(piece) + _ENTRY_BYTES
         if size > self._generation_bytes_max:

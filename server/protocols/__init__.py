@@ -111,8 +111,9 @@ class Verified:
     expires: dt.datetime | None = None
 
 
-Recognise = Callable[[bytes], tuple[str, bytes, int] | None]
-"""A query or a form body -> account, echo, the sum asked about in kopecks (0 = none); or None."""
+Recognise = Callable[[bytes, int, int], tuple[bytes, bytes, int] | None]
+"""Bytes with a query or a form body from .. to -> account in ASCII, echo, the sum asked about in
+kopecks (0 = none); or None."""
 
 Render = Callable[[str, str, int, ServiceNames, list[int], tuple[Meter, ...]], bytes]
 """Holder, address, debt, services and the debt of each in kopecks, meters -> a piece of a reply."""

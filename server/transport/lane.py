@@ -21,13 +21,13 @@ from server.agents import Agent
 from server.protocols import Codec, Fast, Recognise, Render, Request, Response
 from server.refusals import Refused
 from server.transport import heads, metrics
-from server.transport.access_log import AccessLog, line_template
+from server.transport.access_log import AccessLog, Lines
 from server.transport.admission import Admission, Networks, admission, is_guarded, peer_of
 from server.transport.answer import Answering
-from server.transport.limits import Rates
+from server.transport.limits import Rate, Rates
 
 Found = bytes | Refused | None
-Question = tuple[str, bytes, int]
+Question = tuple[bytes, bytes, int]
 """Account, what the reply repeats, the sum asked about in kopecks."""
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
@@ -36,28 +36,20 @@ _STAMP_SECONDS = 0.001
 _HEADS_MAX = 2000
 
 
-class _Lengths(dict[int, bytes]):
-    """Content-Length as bytes."""
-
-    def __missing__(self, length: int) -> bytes:
-        return b"%d" % length
-
-
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Pieces(Protocol):
-    """What a renderer has made of accounts; `hits` are what was found in `hot`."""
+    """What a renderer has made of accounts."""
 
-    hot: dict[str, bytes]
-    hits: int
+    hot: dict[bytes, bytes]
 
-    def get(self, number: str) -> bytes | None:
+    def get(self, number: bytes) -> bytes | None:
         """A piece that is not in `hot`."""
         ...
 
-    def keep(self, number: str, snapshot: bytes) -> bytes | None:
+    def keep(self, number: bytes, snapshot: bytes) -> bytes | None:
         """Make the piece of an account that was asked for again."""
         ...
 
@@ -81,6 +73,10 @@ class Lookup(Protocol):
         """The snapshot, b"" = certainly no such account, None = ask."""
         ...
 
+    def note_hits(self, count: int) -> None:
+        """So many checks were answered from what was at hand."""
+        ...
+
     def fetch(self, number: str, asker: Callable[[Found], None]) -> None:
         """Tell it later, or perhaps before this returns; after `is_trusted`."""
         ...
@@ -100,65 +96,67 @@ class Plan:
         "amount_min",
         "codec",
         "fast",
+        "fronts",
         "get",
-        "get_size",
+        "gets",
         "head",
         "is_guarded",
-        "is_rated",
-        "line_of_get",
-        "line_of_post",
         "opened_at",
         "opening",
-        "opening_size",
         "path",
         "pieces",
         "post",
         "post_heads",
-        "post_size",
+        "posts",
+        "rate",
         "recognise",
         "tally",
     )
 
     def __init__(
-        self, agent: Agent, codec: Codec, fast: Fast, pieces: Pieces, tally: metrics.Tally
+        self,
+        agent: Agent,
+        codec: Codec,
+        fast: Fast,
+        pieces: Pieces,
+        rate: Rate,
+        tally: metrics.Tally,
     ) -> None:
-        limits = agent.limits
         self.agent = agent
         self.codec = codec
         self.fast = fast
         self.pieces = pieces
+        self.rate = rate
         self.tally = tally
         self.path = f"/pay/{agent.name}"
         self.recognise: Recognise = fast.recognise
         self.get = f"GET {self.path}?".encode() if "GET" in fast.methods else b"\n"
-        self.get_size = len(self.get)
         self.post = f"POST {self.path} HTTP/1.1\r\n".encode() if "POST" in fast.methods else b"\n"
-        self.post_size = len(f"POST {self.path}")
         self.post_heads: dict[bytes, int] = {}
         """Length of the body by what follows the target; -1 = not plain."""
         self.is_guarded = is_guarded(agent)
         self.admitted: set[tuple[str, bytes]] = set()
         """Addresses and headers that were let in where it depends on the headers."""
-        self.is_rated = bool(
-            limits.requests_per_second_max or limits.unknown_accounts_per_minute_max
-        )
-        self.amount_min = limits.amount_min.kopecks
-        self.amount_max = limits.amount_max.kopecks
+        self.amount_min = agent.limits.amount_min.kopecks
+        self.amount_max = agent.limits.amount_max.kopecks
         self.head = (
             f"HTTP/1.1 200 OK\r\nContent-Type: {fast.content_type}\r\nContent-Length: ".encode()
         )
-        self.line_of_get = line_template(agent.name, "GET")
-        self.line_of_post = line_template(agent.name, "POST")
+        self.fronts: dict[int, bytes] = {}
+        """The head with all headers, of this second, by how much follows the opening."""
+        self.gets, self.posts = tally.gets, tally.posts
         self.opened_at: dt.datetime | None = None
         self.opening = b""
-        self.opening_size = 0
+
+    def end(self) -> None:
+        """The agent has changed: who still has this plan is to look for another."""
+        self.recognise = _nothing
 
     def open_at(self, moment: dt.datetime) -> None:
         """Make the beginning of replies anew where it tells the time."""
         if self.opened_at is None or (self.fast.timed and moment is not self.opened_at):
             self.opened_at = moment
             self.opening = self.fast.opening(moment)
-            self.opening_size = len(self.opening)
 
     def post_length(self, block: bytes) -> int:
         """How long the body is after these headers; -1 = they are not those of a plain POST."""
@@ -171,6 +169,10 @@ class Plan:
                 self.post_heads.clear()
             self.post_heads[block] = length
         return length
+
+
+def _nothing(_data: bytes, _start: int, _end: int) -> None:
+    """Recognises no check."""
 
 
 class Lane:
@@ -196,19 +198,18 @@ class Lane:
         self._wall_clock = wall_clock
         self._known: Mapping[str, Agent] | None = None
         self._tallies: dict[str, metrics.Tally] = {}
+        self._lines: dict[tuple[str, str], Lines] = {}
         self._get_heads: set[bytes] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._second = 0
         self.lookup = lookup
         self.is_trusted = lookup.is_trusted
-        self.lengths = _Lengths((length, b"%d" % length) for length in range(8192))
         self.rates = rates
         self.head_bytes_max = head_bytes_max
         self.body_bytes_max = body_bytes_max
         self.proxies = proxies
         self.log = log or AccessLog()
-        self.note = self.log.lines.append
         self.plans: dict[bytes, Plan] = {}
         """By the agent's name; a new object whenever agents have changed."""
         self.due = 0.0
@@ -216,7 +217,7 @@ class Lane:
         self.moment = wall_clock()
         self.stamp = ""
         self.date = b""
-        """The headers after Content-Length, and the empty line."""
+        """The headers after Content-Length, and the empty line; of this second."""
 
     def start(self) -> None:
         """Begin to write the log and the metrics now and then."""
@@ -236,31 +237,54 @@ class Lane:
 
     def flush(self) -> None:
         """Write log and metrics now."""
+        self._gather()
         self.log.flush()
         for tally in self._tallies.values():
-            tally.flush()
+            self.lookup.note_hits(tally.flush())
+
+    def _gather(self) -> None:
+        """Lines and numbers of what was answered in this millisecond."""
+        for name, tally in self._tallies.items():
+            if tally.gets:
+                self._write(tally, tally.gets, name, "GET")
+            if tally.posts:
+                self._write(tally, tally.posts, name, "POST")
+
+    def _write(self, tally: metrics.Tally, accounts: list[bytes], name: str, method: str) -> None:
+        lines = self._lines.get((name, method))
+        if lines is None:
+            lines = self._lines[name, method] = Lines(name, method)
+        self.log.add(lines.of(accounts, self.stamp))
+        tally.answered += len(accounts)
+        accounts.clear()
 
     def refresh(self, now: float) -> None:
         """The time as text, and whatever else has changed within a millisecond."""
         self.due = now + _STAMP_SECONDS
+        self._gather()
         moment = self.moment = self._wall_clock()
         self.stamp = moment.isoformat(timespec="microseconds").replace("+00:00", "Z")
+        agents = self._agents()
+        if agents is not self._known:
+            self._learn(agents)
         second = int(moment.timestamp())
         if second != self._second:
             self._second = second
             self.date = _last_headers(moment)
-        agents = self._agents()
-        if agents is not self._known:
-            self._known = agents
-            self.plans = {
-                name.encode(): plan
-                for name, agent in agents.items()
-                if (plan := self._plan(agent)) is not None
-            }
+            for plan in self.plans.values():
+                plan.fronts.clear()
         for plan in self.plans.values():
+            self.rates.renew(plan.agent, plan.rate)
             plan.open_at(moment)
         if self.log.is_full():
             self.log.flush()
+
+    def _learn(self, agents: Mapping[str, Agent]) -> None:
+        self._known = agents
+        for plan in self.plans.values():
+            plan.end()
+        made = ((name, self._plan(agent)) for name, agent in agents.items())
+        self.plans = {name.encode(): plan for name, plan in made if plan is not None}
 
     def _plan(self, agent: Agent) -> Plan | None:
         codec = self._codecs.get(agent.protocol)
@@ -271,7 +295,7 @@ class Lane:
             return None
         pieces = self.lookup.pieces(fast.dialect, fast.render, fast.shows_meters)
         tally = self._tallies.setdefault(agent.name, metrics.Tally(agent.name))
-        return Plan(agent, codec, fast, pieces, tally)
+        return Plan(agent, codec, fast, pieces, self.rates.of(agent), tally)
 
     def admits(self, plan: Plan) -> bool:
         """Whether the agent's rates allow one more request."""
@@ -306,29 +330,32 @@ class Lane:
         self._get_heads.add(block)
         return True
 
-    def look(self, plan: Plan, account: str) -> tuple[bytes | None, bytes | None]:
+    def look(self, plan: Plan, account: bytes) -> tuple[bytes | None, bytes | None]:
         """The piece of the reply and the snapshot, as far as they are at hand; trust is given."""
         if not self.lookup.keeps:
             return None, None
         pieces = plan.pieces
-        piece = pieces.hot.get(account)
-        if piece is not None:
-            pieces.hits += 1
-            return piece, None
-        piece = pieces.get(account)
+        piece = pieces.hot.get(account) or pieces.get(account)
         if piece is not None:
             return piece, None
-        snapshot = self.lookup.at_hand(account)
+        snapshot = self.lookup.at_hand(account.decode())
         if snapshot:
             piece = pieces.keep(account, snapshot)
         return piece, snapshot
 
-    def compose(self, plan: Plan, question: Question, piece: bytes, line: str) -> bytes:
-        """The answer to a check that went well, and its line in the access log."""
+    def front(self, plan: Plan, length: int) -> bytes:
+        """The head of an answer whose body has `length` bytes behind its opening."""
+        length_written = b"%d" % (len(plan.opening) + length)
+        front = plan.fronts[length] = plan.head + length_written + self.date
+        return front
+
+    def compose(self, plan: Plan, question: Question, piece: bytes, *, is_post: bool) -> bytes:
+        """The answer to a check that went well; it is noted as given."""
         account, echo, _ = question
-        self.note(line % (account[-3:], self.stamp))
-        size = plan.opening_size + len(echo) + len(piece)
-        return b"".join((plan.head, self.lengths[size], self.date, plan.opening, echo, piece))
+        (plan.posts if is_post else plan.gets).append(account)
+        length = len(echo) + len(piece)
+        front = plan.fronts.get(length) or self.front(plan, length)
+        return b"".join((front, plan.opening, echo, piece))
 
     def answer_long(
         self, plan: Plan, request: Request, told: Callable[[bytes], None], *, is_admitted: bool

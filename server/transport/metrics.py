@@ -62,44 +62,41 @@ FAST_ANSWERS = Counter(
 class Tally:
     """What the fast lane has answered for an agent since it was last added to the metrics."""
 
-    __slots__ = ("_agent", "counts", "fetched", "from_memory", "seconds")
+    __slots__ = ("_agent", "_slow", "answered", "fetched", "gets", "posts", "seconds")
 
     def __init__(self, agent: str) -> None:
         self._agent = agent
-        self.from_memory = 0
+        self.gets: list[bytes] = []
+        """Accounts answered but not counted yet, likewise `posts`; the same lists for ever."""
+        self.posts: list[bytes] = []
+        self.answered = 0
         self.fetched = 0
+        """Of these: the store was asked."""
         self.seconds = 0.0
-        self.counts = [0] * (len(BOUNDS) + 1)
-        """Of what took longer than the first bound; the rest is what is missing."""
+        self._slow = [0] * (len(BOUNDS) + 1)
+        """Of what took longer than the first bound, by bucket."""
 
-    def note_from_memory(self, count: int, seconds: float) -> None:
-        """So many answers from memory; each took that long."""
-        self.from_memory += count
+    def note(self, seconds: float, count: int) -> None:
+        """So many answers took so long, each of them."""
         self.seconds += seconds * count
         if seconds > FIRST_BOUND:
             self.note_slow(seconds, count)
 
     def note_slow(self, seconds: float, count: int) -> None:
         """So many answers took longer than the first bound."""
-        self.counts[bisect_left(BOUNDS, seconds)] += count
+        self._slow[bisect_left(BOUNDS, seconds)] += count
 
-    def note_fetched(self, seconds: float) -> None:
-        """An answer for which the store was asked."""
-        self.fetched += 1
-        self.seconds += seconds
-        if seconds > FIRST_BOUND:
-            self.counts[bisect_left(BOUNDS, seconds)] += 1
-
-    def flush(self) -> None:
-        """Add everything to the metrics and begin anew."""
-        answered = self.from_memory + self.fetched
+    def flush(self) -> int:
+        """Add everything to the metrics and begin anew; returns what came from memory."""
+        answered, from_memory = self.answered, self.answered - self.fetched
         if not answered:
-            return
-        self.counts[0] = answered - sum(self.counts[1:])
+            return 0
+        counts = [answered - sum(self._slow), *self._slow[1:]]
         REQUESTS.labels(self._agent, CHECK, OK).inc(answered)
-        SECONDS.labels(self._agent).add(self.counts, self.seconds)
-        FAST_ANSWERS.labels(self._agent, "memory").inc(self.from_memory)
+        SECONDS.labels(self._agent).add(counts, self.seconds)
+        FAST_ANSWERS.labels(self._agent, "memory").inc(from_memory)
         FAST_ANSWERS.labels(self._agent, "redis").inc(self.fetched)
-        self.from_memory = self.fetched = 0
+        self.answered = self.fetched = 0
         self.seconds = 0.0
-        self.counts = [0] * (len(BOUNDS) + 1)
+        self._slow = [0] * (len(BOUNDS) + 1)
+        return from_memory

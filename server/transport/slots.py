@@ -13,7 +13,7 @@ from server.transport.lane import Lane, Plan, Question
 Place = tuple[bytes, int, int]
 """A request's bytes: in, from, to."""
 
-_G = ord("G")
+_P = ord("P")
 _monotonic = time.monotonic
 
 
@@ -56,7 +56,7 @@ class Slot:
         if amount and not plan.amount_min <= amount <= plan.amount_max:
             self._take_long_way()
         elif value is None:
-            self.owner.lane.lookup.fetch(account, self)
+            self.owner.lane.lookup.fetch(account.decode(), self)
         else:
             self(value or None)
 
@@ -67,10 +67,11 @@ class Slot:
             piece = plan.pieces.make(found)
             if piece is not None:
                 data, start, _ = self.place
-                line = plan.line_of_get if data[start] == _G else plan.line_of_post
-                self.answer = self.owner.lane.compose(plan, self.question, piece, line)
+                is_post = data[start] == _P
+                self.answer = self.owner.lane.compose(plan, self.question, piece, is_post=is_post)
                 now = _monotonic()
-                plan.tally.note_fetched(now - self.started)
+                plan.tally.fetched += 1
+                plan.tally.note(now - self.started, 1)
                 self.owner.flush(now)
                 return
         self._take_long_way()

@@ -19,7 +19,6 @@ version the server starts without the fast lane and says so.
 from __future__ import annotations
 
 import asyncio
-import re
 import socket
 import time
 from collections import deque
@@ -30,12 +29,11 @@ from typing import Any
 import aiohttp
 import structlog
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
-from server.transport.admission import is_among
 from server.transport.framing import Framing
-from server.transport.lane import Lane, Plan, Question
+from server.transport.lane import Lane, Plan
 from server.transport.metrics import FIRST_BOUND
+from server.transport.reading import Reading
 from server.transport.slots import Slot
 
 TESTED = frozenset({"3.14.5"})
@@ -43,44 +41,28 @@ TESTED = frozenset({"3.14.5"})
 
 _log = structlog.get_logger("wire")
 _monotonic = time.monotonic
-QUERY_BYTES_MAX = 2048
-"""Longer ones are not recognised."""
 _AT_ONCE_MAX = 64  # requests of one connection before others have their turn
-_TARGET = re.compile(rb"(?:GET|POST) /pay/([A-Za-z0-9_-]+)[? ]")
-_VERSION = b" HTTP/1.1\r\n"
-_HEAD_END = b"\r\n\r\n"
-_NO_BLOCK = b"\0"
 _ABSENT = b""
 _to_nobody: Callable[[bytes], object] = len  # the peer is gone
-_Read = tuple[Plan, Question, int, str]
-"""Whose request it is, what it asks, where it ends, its line in the access log."""
 
 
-class Connection(RequestHandler):
+class Connection(Reading):
     """See the module."""
 
     __slots__ = (
-        "_address",
-        "_block",
-        "_block_size",
+        "_answered_at",
         "_framing",
         "_held",
-        "_is_asked",
         "_is_open",
-        "_is_proxied",
         "_is_reading_held",
-        "_plan",
-        "_plans",
         "_slots",
         "_slots_done",
         "_write",
-        "lane",
     )
 
     def __init__(self, manager: web.Server, lane: Lane, **options: Any) -> None:
-        super().__init__(manager, **options)
+        super().__init__(manager, lane, **options)
         self._write: Callable[[bytes], object] = _to_nobody
-        self.lane = lane
         self._framing = Framing()
         self._is_open = False
         """Whether the next bytes begin a message and may be answered at once."""
@@ -89,29 +71,20 @@ class Connection(RequestHandler):
         self._is_reading_held = False
         self._slots: deque[Slot] = deque()
         self._slots_done: asyncio.Future[None] | None = None
-        self._plans = lane.plans
-        self._plan: Plan | None = None
-        self._address = ""
-        self._is_proxied = self._is_asked = False
-        """Whether a proxy of ours is at the other end; whether the headers say who asks."""
-        self._block = _NO_BLOCK
-        """The headers of the last GET: the same peer sends the same ones again."""
-        self._block_size = 0
+        self._answered_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         assert self.transport is not None
         self._write = self.transport.write
-        peer = self.transport.get_extra_info("peername")
-        self._address = peer[0] if isinstance(peer, tuple) else ""
-        self._is_proxied = is_among(self._address, self.lane.proxies)
+        self._begin_with(self.transport.get_extra_info("peername"))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._write = _to_nobody
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """The hot path: one whole GET with the headers that this peer has sent before."""
+        """The hot path: one whole check between the bytes that this peer has sent before."""
         if not self._is_open:
             self._receive_later(data)
             return
@@ -119,47 +92,50 @@ class Connection(RequestHandler):
         started = _monotonic()
         if started >= lane.due:
             lane.refresh(started)
-        plan = self._plan
         if (
-            plan is None
-            or self._plans is not lane.plans
-            or not data.startswith(plan.get)
-            or not data.endswith(self._block)
-            or (question := plan.recognise(data[plan.get_size : -self._block_size])) is None
+            not data.startswith(self._prefix)
+            or not data.endswith(self._suffix)
+            or (self._size and len(data) != self._size)
         ):
             self._receive(data, started)
             return
-        account, echo, amount = question
-        if plan.is_rated and not lane.admits(plan):
-            self._take_slot(Slot(self, plan, question, (data, 0, len(data)), started, False), b"")
+        plan = self._plan
+        assert plan is not None  # what begins so was learned from a request of its agent
+        question = plan.recognise(data, self._question_at, len(data) - self._suffix_size)
+        if question is None:
+            self._receive(data, started)
             return
+        account, echo, amount = question
+        rate = plan.rate
+        if rate.left <= 0 or (amount and not plan.amount_min <= amount <= plan.amount_max):
+            slot = Slot(self, plan, question, (data, 0, len(data)), started, is_admitted=False)
+            self._take_slot(slot, _ABSENT)
+            return
+        rate.left -= 1
         piece = snapshot = None
         if lane.is_trusted(started):
             piece = plan.pieces.hot.get(account)
             if piece is None:
                 piece, snapshot = lane.look(plan, account)
-            else:
-                plan.pieces.hits += 1
-        if piece is None or (amount and not plan.amount_min <= amount <= plan.amount_max):
-            place = (data, 0, len(data))
-            self._take_slot(Slot(self, plan, question, place, started, True), snapshot)
+        if piece is None:
+            slot = Slot(self, plan, question, (data, 0, len(data)), started, is_admitted=True)
+            self._take_slot(slot, snapshot)
             return
-        lane.note(plan.line_of_get % (account[-3:], lane.stamp))
-        length = lane.lengths[plan.opening_size + len(echo) + len(piece)]
-        self._write(b"".join((plan.head, length, lane.date, plan.opening, echo, piece)))
-        self._next_keepalive_close_time = started + self._keepalive_timeout
-        tally = plan.tally
-        tally.from_memory += 1
+        length = len(echo) + len(piece)
+        front = plan.fronts.get(length) or lane.front(plan, length)
+        self._write(b"".join((front, plan.opening, echo, piece)))
+        self._note(account)
+        self._answered_at = started
         seconds = _monotonic() - started
+        tally = plan.tally
         tally.seconds += seconds
         if seconds > FIRST_BOUND:
             tally.note_slow(seconds, 1)
 
     def _receive(self, data: bytes, started: float) -> None:
-        """Any bytes that begin a message: many requests at once, other agents, POSTs, the rest."""
+        """Any bytes that begin a message: many requests at once, other agents, other headers."""
         lane = self.lane
-        if self._plans is not lane.plans:
-            self._plans, self._plan = lane.plans, None
+        self._look_anew()
         answers: list[bytes] = []
         last: Plan | None = None
         at, size, room = 0, len(data), _AT_ONCE_MAX
@@ -167,24 +143,25 @@ class Connection(RequestHandler):
             read = self._read(data, at)
             if read is None:
                 break
-            plan, question, end, line = read
+            plan, question, end, is_post = read
             if plan is not last:
                 self._send(last, answers, started)
                 answers, last = [], plan
             account, _, amount = question
-            is_admitted = not plan.is_rated or lane.admits(plan)
+            is_admitted = plan.rate.left > 0
             piece: bytes | None = None
             snapshot: bytes | None = None if is_admitted else _ABSENT
-            if is_admitted and lane.is_trusted(started):
-                piece, snapshot = lane.look(plan, account)
+            if is_admitted:
+                plan.rate.left -= 1
+                if lane.is_trusted(started):
+                    piece, snapshot = lane.look(plan, account)
             within = not amount or plan.amount_min <= amount <= plan.amount_max
             if piece is not None and within and not self._slots:
-                answers.append(lane.compose(plan, question, piece, line))
+                answers.append(lane.compose(plan, question, piece, is_post=is_post))
             else:
                 self._send(last, answers, started)
                 answers = []
-                place = (data, at, end)
-                slot = Slot(self, plan, question, place, started, is_admitted)
+                slot = Slot(self, plan, question, (data, at, end), started, is_admitted=is_admitted)
                 self._take_slot(slot, snapshot)
             at = end
             room -= 1
@@ -197,76 +174,12 @@ class Connection(RequestHandler):
         self._slots.append(slot)
         slot.find(snapshot)
 
-    def _read(self, data: bytes, at: int) -> _Read | None:
-        """The plain check that begins at `at`; None = there is none, or not a whole one."""
-        plan = self._plan
-        if plan is None or not data.startswith(plan.get, at):
-            plan = self._plan = self._find_plan(data, at)
-            if plan is None:
-                return None
-            if data.startswith(plan.post, at):
-                return self._read_post(plan, data, at)
-            if not data.startswith(plan.get, at):
-                return None
-        target_end = data.find(_VERSION, at)
-        if data.startswith(self._block, target_end):
-            end = target_end + self._block_size
-        else:
-            end = self._learn_block(plan, data, target_end)
-        if not end:
-            return None
-        question = plan.recognise(data[at + plan.get_size : target_end])
-        return None if question is None else (plan, question, end, plan.line_of_get)
-
-    def _read_post(self, plan: Plan, data: bytes, at: int) -> _Read | None:
-        block_at = at + plan.post_size
-        body_at = data.find(_HEAD_END, block_at) + len(_HEAD_END)
-        if body_at < block_at or body_at - at > self.lane.head_bytes_max:
-            return None
-        block = data[block_at:body_at]
-        length = plan.post_length(block)
-        end = body_at + length
-        if length < 0 or length > self.lane.body_bytes_max or end > len(data):
-            return None
-        if self._is_asked and not self.lane.may_send(plan, self._address, block):
-            return None
-        question = plan.recognise(data[body_at:end])
-        return None if question is None else (plan, question, end, plan.line_of_post)
-
-    def _find_plan(self, data: bytes, at: int) -> Plan | None:
-        """The agent named in the request line, if this peer may speak for it."""
-        target = _TARGET.match(data, at)
-        plan = self.lane.plans.get(target[1]) if target else None
-        if plan is None:
-            return None
-        self._is_asked = plan.is_guarded or self._is_proxied
-        if self._is_asked:  # headers that let one agent in say nothing about another
-            self._block, self._block_size = _NO_BLOCK, 0
-            return plan
-        return plan if self.lane.may_send(plan, self._address, b"") else None
-
-    def _learn_block(self, plan: Plan, data: bytes, at: int) -> int:
-        """Where the headers after the target end, if they are plain and let the peer in; else 0."""
-        end = data.find(_HEAD_END, at) + len(_HEAD_END)
-        if at < 0 or end < len(_HEAD_END):
-            return 0
-        block = data[at:end]
-        # With room for the longest plain query, no request with these headers is too long.
-        if len(block) + QUERY_BYTES_MAX > self.lane.head_bytes_max:
-            return 0
-        if not self.lane.is_plain_get(block):
-            return 0
-        if self._is_asked and not self.lane.may_send(plan, self._address, block):
-            return 0
-        self._block, self._block_size = block, len(block)
-        return end
-
     def _send(self, plan: Plan | None, answers: list[bytes], started: float) -> None:
         if not answers or plan is None:
             return
         self._write(answers[0] if len(answers) == 1 else b"".join(answers))
-        plan.tally.note_from_memory(len(answers), _monotonic() - started)
-        self._next_keepalive_close_time = started + self._keepalive_timeout
+        plan.tally.note(_monotonic() - started, len(answers))
+        self._answered_at = started
 
     def flush(self, now: float) -> None:
         """Send the answers whose turn it is; with none left to wait for, go on reading."""
@@ -275,7 +188,7 @@ class Connection(RequestHandler):
             self._write(slots.popleft().answer)
         if slots:
             return
-        self._next_keepalive_close_time = now + self._keepalive_timeout
+        self._answered_at = now
         if self._slots_done is not None and not self._slots_done.done():
             self._slots_done.set_result(None)
         if self._held or self._paused or self._close or self._force_close:
@@ -306,9 +219,12 @@ class Connection(RequestHandler):
     def _is_between_messages(self) -> bool:
         """Whether aiohttp has nothing of a message, and nothing to answer."""
         waiter = self._waiter
+        if waiter is None:  # its task has not begun to wait, or is at work
+            is_idle = not self._framing.count
+        else:
+            is_idle = not waiter.done()
         return (
-            waiter is not None
-            and not waiter.done()
+            is_idle
             and self._framing.is_between
             and self._request_count == self._framing.count
             and self._payload_parser is None
@@ -350,7 +266,9 @@ class Connection(RequestHandler):
 
     def _process_keepalive(self) -> None:
         if self._slots or self._held:  # it only looks idle
-            self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
+            self._answered_at = self._loop.time()
+        until = self._answered_at + self._keepalive_timeout
+        self._next_keepalive_close_time = max(self._next_keepalive_close_time, until)
         super()._process_keepalive()
 
     def close(self) -> None:

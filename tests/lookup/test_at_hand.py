@@ -10,6 +10,7 @@ from server.lookup.ready import Pieces
 from tests.lookup.world import FIRST, World, eventually
 
 ACCOUNT = str(FIRST)
+KEY = ACCOUNT.encode()
 
 
 def shows_debt(
@@ -27,9 +28,10 @@ def piece_at_hand(cache: NearCache, pieces: Pieces, number: str = ACCOUNT) -> by
     """As the fast lane looks: trust first, then the piece, then the snapshot."""
     if not cache.is_trusted(time.monotonic()):
         return None
-    piece = pieces.hot.get(number) or pieces.get(number)
+    key = number.encode()
+    piece = pieces.hot.get(key) or pieces.get(key)
     snapshot = None if piece else cache.at_hand(number)
-    return pieces.keep(number, snapshot) if snapshot else piece
+    return pieces.keep(key, snapshot) if snapshot else piece
 
 
 async def ready(cache: NearCache) -> Pieces:
@@ -38,7 +40,7 @@ async def ready(cache: NearCache) -> Pieces:
 
     async def there() -> bool:
         await cache.find(ACCOUNT)
-        return piece_at_hand(cache, pieces) is not None and ACCOUNT in pieces.hot
+        return piece_at_hand(cache, pieces) is not None and KEY in pieces.hot
 
     await eventually(there)
     return pieces
@@ -47,7 +49,7 @@ async def ready(cache: NearCache) -> Pieces:
 async def test_a_piece_stands_ready_after_the_second_question(world: World) -> None:
     async with world.syncing(), world.near_caches() as (cache,):
         pieces = await ready(cache)
-        assert pieces.hot[ACCOUNT] == "И*** И. И. owes 10000 for Холодная вода".encode()
+        assert pieces.hot[KEY] == "И*** И. И. owes 10000 for Холодная вода".encode()
         assert cache.pieces(("test",), shows_debt, False) is pieces
 
 
@@ -122,7 +124,7 @@ async def test_with_room_for_no_account_redis_is_asked_every_time(world: World) 
             assert await cache.find(ACCOUNT) is not None
             assert cache.counters()["fetches"] == asked
             assert cache.at_hand(ACCOUNT) is None
-            assert pieces.keep(ACCOUNT, b"") is None
+            assert pieces.keep(KEY, b"") is None
         assert cache.counters()["entries"] == 0
 
 

@@ -68,6 +68,26 @@ async def test_plain_checks_do_not_reach_aiohttp() -> None:
         assert await passed_on(door, sber, check(), sber) == []
 
 
+async def test_the_first_check_of_a_connection_need_not_wait_for_aiohttp() -> None:
+    """A terminal that connects for each request sends it with the connection."""
+    async with opened(is_fast=True) as door:
+        line = door.connect()
+        line.feed(check())
+        assert line.sent.count(b"<result>0</result>") == 1
+        line.feed(pay(1) + check())
+        line.feed(check())
+        await line.settle()
+        assert line.protocol.pieces[0] == (len(check()), len(check() + pay(1) + check()))
+        assert line.sent.count(b"<fields>") == 3
+        assert line.sent.rindex(b"<fields>") > line.sent.index(b"prv_txn")
+        half = door.connect()
+        half.feed(check()[:30])
+        half.feed(check()[30:] + check())
+        half.feed(check())
+        await half.settle()
+        assert half.sent.count(b"<fields>") == 3
+
+
 async def test_after_a_slow_request_with_a_known_end_the_connection_is_fast_again() -> None:
     async with opened(is_fast=True) as door:
         slow = await passed_on(door, check(), pay(1), check(), SLOW, check())
@@ -334,7 +354,7 @@ def test_a_log_for_a_person_has_plain_lines() -> None:
     before = structlog.get_config()
     structlog.configure(processors=[structlog.dev.ConsoleRenderer(colors=False)])
     try:
-        line = access_log.line_template("osmp", "GET") % ("217", "2026-01-15T07:20:31Z")
+        line = access_log.Lines("osmp", "GET").of([b"1004217"], "2026-01-15T07:20:31Z")
     finally:
         structlog.configure(**before)
     assert line == (

@@ -67,7 +67,7 @@ class Town:
         self.trusted = True
         self.keeps = True
         self.asked: list[str] = []
-        self.in_flight = 0
+        self.in_flight = self.hits = 0
         self._glances = Glances(CATALOGUE)
         self._shelf = Shelf(1 << 20)
         self._pieces: dict[tuple[str, ...], Pieces] = {}
@@ -100,6 +100,9 @@ class Town:
         if number in self.cold or number == BUSY:
             return None
         return self.accounts.get(number, b"")
+
+    def note_hits(self, count: int) -> None:
+        self.hits += count
 
     def fetch(self, number: str, asker: Callable[[Found], None]) -> None:
         self.asked.append(number)

@@ -50,15 +50,15 @@ def _recognise(agent: Agent) -> Recognise:
     otherwise = _in_any_order(agent)
     kopecks = amounts()
 
-    def recognise(given: bytes) -> tuple[str, bytes, int] | None:
-        match = _PLAIN(given)
+    def recognise(given: bytes, start: int, end: int) -> tuple[bytes, bytes, int] | None:
+        match = _PLAIN(given, start, end)
         if match is None:
-            return otherwise(given)
+            return otherwise(given, start, end)
         txn_id, account, written = match.groups()
         amount = kopecks[written]
-        if not amount and not may_be_zero:
-            return None
-        return account.decode(), txn_id, amount
+        if amount or may_be_zero:
+            return account, txn_id, amount
+        return None
 
     return recognise
 
@@ -68,8 +68,8 @@ def _in_any_order(agent: Agent) -> Recognise:
     currency = settings.CURRENCY.of(agent).encode()
     has_readings = settings.READINGS.of(agent) != settings.OFF
 
-    def recognise(given: bytes) -> tuple[str, bytes, int] | None:
-        values = plain_form.read(given)
+    def recognise(given: bytes, start: int, end: int) -> tuple[bytes, bytes, int] | None:
+        values = plain_form.read(given[start:end])
         if values is None or values.get(b"command") != b"check":
             return None
         txn_id, account = values.get(b"txn_id", b""), values.get(b"account", b"")
@@ -80,7 +80,7 @@ def _in_any_order(agent: Agent) -> Recognise:
         if has_readings and any(name.startswith(b"data") for name in values):
             return None
         amount = _amount(values.get(b"sum"), demand)
-        return None if amount is None else (account.decode(), txn_id, amount)
+        return None if amount is None else (account, txn_id, amount)
 
     return recognise
 

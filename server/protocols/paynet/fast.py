@@ -11,7 +11,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
 from hmac import compare_digest
 
@@ -40,11 +39,9 @@ _NEVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 def fast(agent: Agent, checked: Checked) -> Fast:
     """The functions of the agent's dialect, with its secrets."""
     prefix = METER_PREFIX.of(agent)
-    before, between, _ = _envelope()
-    encoded, after = before.encode(), between.encode()
     return Fast(
         recognise=_recognise(agent, checked),
-        opening=lambda moment: encoded + reply.local(moment, agent).encode() + after,
+        opening=_opening(agent),
         render=_render(prefix),
         content_type=soap.respond(soap.Version.SOAP_11, "").content_type,
         dialect=("paynet", prefix),
@@ -55,20 +52,37 @@ def fast(agent: Agent, checked: Checked) -> Fast:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class _Skeleton:
-    """What a client writes before and after the account."""
+def _opening(agent: Agent) -> Callable[[dt.datetime], bytes]:
+    """Up to the echo; the time is written out once a second, its milliseconds each time."""
+    envelope, between, _ = (part.encode() for part in _envelope())
+    known, before, after = 0, b"", b""
 
-    before: bytes
-    after: bytes
+    def opening(moment: dt.datetime) -> bytes:
+        nonlocal known, before, after
+        second = int(moment.timestamp())
+        if second != known:
+            date, _, rest = reply.local(moment, agent).encode().partition(b".")
+            known, before, after = second, envelope + date + b".", rest[3:] + between
+        return b"%b%03d%b" % (before, moment.microsecond // 1000, after)
 
-    def account(self, body: bytes) -> bytes | None:
-        """What stands between; compared in constant time, since it holds the password."""
-        start, end = len(self.before), len(body) - len(self.after)
-        if not start < end:
-            return None
-        same = compare_digest(body[:start], self.before) & compare_digest(body[end:], self.after)
-        return body[start:end] if same and _ACCOUNT(body[start:end]) else None
+    return opening
+
+
+_Skeleton = tuple[bytes, bytes]
+"""What a client writes before and after the account."""
+
+
+def _account(body: bytes, start: int, end: int, skeleton: _Skeleton) -> bytes | None:
+    """What stands between; compared in constant time, since it holds the password."""
+    before, after = skeleton
+    at, until = start + len(before), end - len(after)
+    if (
+        at < until
+        and compare_digest(body[start:at], before) & compare_digest(body[until:end], after)
+        and _ACCOUNT(body, at, until) is not None
+    ):
+        return body[at:until]
+    return None
 
 
 def _recognise(agent: Agent, checked: Checked) -> Recognise:
@@ -79,24 +93,26 @@ def _recognise(agent: Agent, checked: Checked) -> Recognise:
         account = checked(request)
         return None if account is None else account.encode()
 
-    def recognise(body: bytes) -> tuple[str, bytes, int] | None:
-        for place, skeleton in enumerate(skeletons):
-            account = skeleton.account(body)
+    def recognise(data: bytes, start: int, end: int) -> tuple[bytes, bytes, int] | None:
+        for skeleton in skeletons:
+            account = _account(data, start, end, skeleton)
             if account is not None:
-                if place:
-                    skeletons.insert(0, skeletons.pop(place))
-                return account.decode(), b"", 0
-        if len(body) > _BODY_BYTES_MAX:
+                if skeleton is not skeletons[0]:
+                    skeletons.remove(skeleton)
+                    skeletons.insert(0, skeleton)
+                return account, b"", 0
+        if end - start > _BODY_BYTES_MAX:
             return None
+        body = data[start:end]
         account = ask(body)
         if account is None or _ACCOUNT(account) is None:
             return None
         if body.count(account) == 1 and _NOT_PLAIN.search(body) is None:
             before, _, after = body.partition(account)
             if ask(before + _PROBE + after) == _PROBE:
-                skeletons.insert(0, _Skeleton(before, after))
+                skeletons.insert(0, (before, after))
                 del skeletons[_SKELETONS_MAX:]
-        return account.decode(), b"", 0
+        return account, b"", 0
 
     return recognise
 

@@ -39,18 +39,18 @@ def fast(agent: Agent) -> Fast:
     )
 
 
-def recognise(given: bytes) -> tuple[str, bytes, int] | None:
+def recognise(given: bytes, start: int, end: int) -> tuple[bytes, bytes, int] | None:
     """The account asked about."""
-    match = _PLAIN(given)
+    match = _PLAIN(given, start, end)
     if match is not None:
-        return match[1].decode(), b"", 0
-    values = plain_form.read(given, fold_case=True)
+        return match[1], b"", 0
+    values = plain_form.read(given[start:end], fold_case=True)
     if values is None or values.get(b"action", b"").lower() != b"check":
         return None
     account = values.get(b"account", b"")
     if not 0 < len(account) <= ACCOUNT_LENGTH_MAX:
         return None
-    return account.decode(), b"", 0
+    return account, b"", 0
 
 
 def _render(encoding: str, sign: int) -> Render:

@@ -27,7 +27,8 @@ class Batch:
         self.was_truncated = False
         self.is_full = False
         """Whether it should be sent before more is taken in."""
-        self._is_inside = False
+        self.is_inside = False
+        """Whether its last transaction goes on."""
 
     def values(self, epoch: int) -> dict[bytes, bytes]:
         """Snapshots, or parts of them, by key."""
@@ -47,7 +48,7 @@ class Batch:
         self.gone.clear()
 
     def began(self) -> None:
-        self._is_inside = True
+        self.is_inside = True
 
     def changed(self, table: str, fields: Fields) -> None:
         account, columns = fields[0], fields[1:]
@@ -82,10 +83,10 @@ class Batch:
         self.was_truncated = True
 
     def committed(self, end_lsn: int, committed_at: int) -> None:
-        self._is_inside = False
+        self.is_inside = False
         self.lsn = end_lsn
         self.committed_at = committed_at
 
     def kept_alive(self, lsn: int) -> None:
-        if not self._is_inside:
+        if not self.is_inside:
             self.lsn = max(self.lsn, lsn)

@@ -47,26 +47,24 @@ class CopyReader:
             at = _HEAD_BYTES
             self._is_past_head = True
         rows: list[Row] = []
-        while (row := _row(data, at)) is not None:
-            fields, at = row
-            rows.append(fields)
-        self._rest = data[at:]
+        length_at = _INT.unpack_from
+        since = at
+        try:
+            while (count := _SHORT.unpack_from(data, at)[0]) > 0:
+                at += 2
+                fields: Row = []
+                for _ in range(count):
+                    (length,) = length_at(data, at)
+                    at += 4 + length
+                    fields.append(data[at - length : at])
+                if at > len(data):
+                    break
+                rows.append(fields)
+                since = at
+        except StructError:
+            pass  # the rest has not come yet
+        self._rest = data[since:]
         return rows
-
-
-def _row(data: bytes, at: int) -> tuple[Row, int] | None:
-    """None = not complete, or the end."""
-    try:
-        (count,) = _SHORT.unpack_from(data, at)
-        at += 2
-        fields: Row = []
-        for _ in range(count):
-            (length,) = _INT.unpack_from(data, at)
-            at += 4 + length
-            fields.append(data[at - length : at])
-    except StructError:
-        return None
-    return (fields, at) if count > 0 and at <= len(data) else None
 
 
 def halves(row: Row) -> Halves:

@@ -130,7 +130,8 @@ class Leadership:
                 decoder.read(message)
                 if self._batch.is_full:
                     await self._apply()
-            await self._apply()
+            if not self._batch.is_inside:  # in the midst of a large transaction nobody waits yet
+                await self._apply()
 
     async def _apply(self) -> None:
         """Send what was gathered; when Redis has it, PostgreSQL may forget it."""

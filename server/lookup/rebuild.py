@@ -23,21 +23,30 @@ async def copy_accounts(dsn: str, fleet: Fleet, epoch: int, slots: Set[int], fla
     Returns how many accounts there are. Raises OSError, asyncpg errors.
     """
     copied = 0
+    waiting: list[Row] = []
     wanted = None if len(slots) == SLOTS else bytearray(slot in slots for slot in range(SLOTS))
 
+    async def send(rows: list[Row]) -> None:
+        await fleet.merge({ACCOUNT + row[0]: _value(row, epoch, flawed) for row in rows})
+        await asyncio.sleep(0)  # the feed and the beat have their turn
+
     async def take(rows: list[Row]) -> None:
-        nonlocal copied
+        """A busy PostgreSQL gives a few at a time; a call of the script for each would be dear."""
+        nonlocal copied, waiting
         if wanted is not None:
             rows = [row for row in rows if wanted[slot_of(ACCOUNT + row[0])]]
-        for start in range(0, len(rows), KEYS_MAX):
-            part = rows[start : start + KEYS_MAX]
-            await fleet.merge({ACCOUNT + row[0]: _value(row, epoch, flawed) for row in part})
-            await asyncio.sleep(0)  # the feed and the beat have their turn
         copied += len(rows)
+        waiting += rows
+        whole = len(waiting) - len(waiting) % KEYS_MAX
+        for start in range(0, whole, KEYS_MAX):
+            await send(waiting[start : start + KEYS_MAX])
+        waiting = waiting[whole:]
 
     connection = await asyncpg.connect(dsn, timeout=10)
     try:
         await copy_rows(connection, take)
+        if waiting:
+            await send(waiting)
         await fleet.settle()
     finally:
         connection.terminate()

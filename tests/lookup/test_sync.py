@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from server.lookup import sync
+from server.lookup.batch import KEYS_MAX
 from server.lookup.leadership import why_fill
 from server.lookup.marks import SERVICES, Applied, Complete, read_services
 from server.lookup.mirror import Marks
@@ -97,6 +98,25 @@ async def test_one_transaction_may_change_everything(world: World) -> None:
         )
         await eventually(world.is_equal)
         assert await charged(world) == 10000 + 3 * 10 * 100
+
+
+async def test_many_accounts_are_written_by_few_calls_however_they_come(world: World) -> None:
+    """A busy PostgreSQL gives the copy and the feed a few rows at a time."""
+
+    async def calls() -> int:
+        stats = await world.redis.info("commandstats")
+        return int(stats.get("cmdstat_mset", {"calls": 0})["calls"])
+
+    before = await calls()
+    async with world.syncing():
+        assert await calls() - before <= 1000 / KEYS_MAX + 1
+        before = await calls()
+        await world.connection.execute(
+            "insert into billing.charges (account, service, period, amount_kopecks)"
+            " select number, 'water', '2026-11-01', 5 from billing.accounts"
+        )
+        await eventually(world.is_equal)
+        assert await calls() - before <= 1000 / KEYS_MAX + 1
 
 
 async def test_a_truncated_table_empties_redis(world: World) -> None:

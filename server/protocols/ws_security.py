@@ -33,6 +33,7 @@ _USERNAME = f"{{{SECURITY_NAMESPACE}}}Username"
 _PASSWORD = f"{{{SECURITY_NAMESPACE}}}Password"
 _NONCE = f"{{{SECURITY_NAMESPACE}}}Nonce"
 _CREATED = f"{{{UTILITY_NAMESPACE}}}Created"
+_PARTS = frozenset({_USERNAME, _PASSWORD, _NONCE, _CREATED})
 _MOMENT = re.compile(
     r"20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,9})?"
     r"(?:Z|[+-][0-9]{2}:[0-9]{2})"
@@ -76,20 +77,25 @@ def security_of(headers: Sequence[etree._Element]) -> etree._Element:
 
 def token_of(security: etree._Element) -> Token:
     """Its only token. Raises Refused(NOT_AUTHENTIC)."""
-    tokens = security.findall(USERNAME_TOKEN)
+    tokens = [child for child in security if child.tag == USERNAME_TOKEN]
     if len(tokens) != 1:
         raise wrong()
-    password = tokens[0].find(_PASSWORD)
-    if password is None or password.get("Type") != PASSWORD_DIGEST:
+    texts: dict[str, str] = {}
+    for part in tokens[0]:
+        name = part.tag
+        if name in texts or (name == _PASSWORD and part.get("Type") != PASSWORD_DIGEST):
+            raise wrong()
+        if name in _PARTS:
+            texts[name] = _text(part)
+    if len(texts) != len(_PARTS):
         raise wrong()
-    texts = [_text(tokens[0], name) for name in (_USERNAME, _PASSWORD, _NONCE, _CREATED)]
-    username, digest, nonce, created = texts
-    return Token(username, digest, _decoded(nonce), created, _moment(created))
+    created = texts[_CREATED]
+    nonce = _decoded(texts[_NONCE])
+    return Token(texts[_USERNAME], texts[_PASSWORD], nonce, created, _moment(created))
 
 
-def _text(token: etree._Element, name: str) -> str:
-    found = token.findall(name)
-    text = (found[0].text or "").strip() if len(found) == 1 and not len(found[0]) else ""
+def _text(part: etree._Element) -> str:
+    text = "" if len(part) else (part.text or "").strip()
     if not 0 < len(text) <= _TEXT_CHARACTERS_MAX:
         raise wrong()
     return text

@@ -105,9 +105,9 @@ def _content(call: Call, outcome: Outcome, request: Request) -> str:
             Operation.CANCEL,
             PaymentCancelled(payment),
         ):
-            return reply.result(OK) + reply.payment(payment, agent)
+            return reply.done() + reply.payment(payment, agent)
         case Operation.STATUS, PaymentStatus(payment):
-            return reply.result(OK) + reply.payment(payment, agent)
+            return reply.done() + reply.payment(payment, agent)
         case Operation.BATCH, BatchPaid():
             return reply.batch(outcome, agent)
         case Operation.CLOSE_DAY, DayClosed():

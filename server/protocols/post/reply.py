@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import cache, lru_cache
 from zoneinfo import ZoneInfo
 
 from server.accounts import AccountView, Meter, ServiceDebt
@@ -20,14 +21,13 @@ from server.messages import (
     ReadingResult,
     RefusedOutcome,
 )
-from server.money import Money
 from server.offices import DayClosed, DayDiffers, OfficeDifference, OfficeTotal
 from server.protocols import Code, Operation
 from server.protocols.post.codes import DAY_CLOSED, DAY_DIFFERS, OK, REFUSALS
 from server.protocols.post.qr import Bill
 from server.protocols.post.request import NAMESPACE
 from server.protocols.readings import dial
-from server.protocols.xml import element
+from server.protocols.xml import element, escape
 from server.refusals import Refusal
 
 # What the desk calls the parts of a command, where the elements are called otherwise.
@@ -37,6 +37,7 @@ _FIELDS = {
     "unified_account": "unifiedAccount",
     "batch_id": "batchId",
 }
+_HEADS_MAX = 1 << 12
 _OF_ONE_PAYMENT = frozenset({Operation.PAY, Operation.CANCEL, Operation.STATUS})
 
 
@@ -48,6 +49,12 @@ def response(name: str, content: str) -> str:
 def result(code: Code, field: str = "") -> str:
     """What every response begins with."""
     return f"<result>{_said(code, field)}</result>"
+
+
+@cache
+def done() -> str:
+    """The result of what is done."""
+    return result(OK)
 
 
 def failure(code: Code, field: str = "") -> str:
@@ -79,11 +86,12 @@ def found(outcome: AccountsFound, bill: Bill | None) -> str:
         for view in outcome.views
     )
     more = "<tooMany>true</tooMany>" if outcome.more else ""
-    return f"{result(OK)}{accounts}{more}{_bill(bill) if bill else ''}"
+    return f"{done()}{accounts}{more}{_bill(bill) if bill else ''}"
 
 
 def _whose(view: AccountView) -> str:
-    return element("holder", view.holder) + element("address", view.address)
+    holder, address = escape(view.holder), escape(view.address)
+    return f"<holder>{holder}</holder><address>{address}</address>"
 
 
 def _bill(bill: Bill) -> str:
@@ -95,40 +103,39 @@ def _bill(bill: Bill) -> str:
 
 def debt(outcome: AccountChecked, limits: Limits) -> str:
     """What an account owes."""
-    view = outcome.view
-    recommended = _recommended(view.debt, limits)
-    services = (_service(each, outcome.owed) for each in view.services)
+    view, least, most = outcome.view, limits.amount_min.kopecks, limits.amount_max.kopecks
+    owed = view.debt.kopecks
+    recommended = ""
+    if owed > 0:
+        recommended = f"<recommendedKopecks>{min(max(owed, least), most)}</recommendedKopecks>"
+    services = "".join([_service(each, outcome.owed) for each in view.services])
+    meters = "".join([_meter(each) for each in view.meters])
     return (
-        f"{result(OK)}<debt>{element('account', view.account)}{_whose(view)}"
-        f"<debtKopecks>{view.debt.kopecks}</debtKopecks>{recommended}"
-        f"<minimumKopecks>{limits.amount_min.kopecks}</minimumKopecks>"
-        f"<maximumKopecks>{limits.amount_max.kopecks}</maximumKopecks>"
-        f"{''.join(services)}{''.join(map(_meter, view.meters))}</debt>"
+        f"{done()}<debt><account>{escape(view.account)}</account>{_whose(view)}"
+        f"<debtKopecks>{owed}</debtKopecks>{recommended}<minimumKopecks>{least}</minimumKopecks>"
+        f"<maximumKopecks>{most}</maximumKopecks>{services}{meters}</debt>"
     )
-
-
-def _recommended(owed: Money, limits: Limits) -> str:
-    """What is owed, as far as one payment may be that much; nothing when nothing is."""
-    if owed.kopecks <= 0:
-        return ""
-    sum_ = min(max(owed, limits.amount_min), limits.amount_max)
-    return f"<recommendedKopecks>{sum_.kopecks}</recommendedKopecks>"
 
 
 def _service(due: ServiceDebt, owed: tuple[Owed, ...] | None) -> str:
-    own = [each for each in owed or () if each.service == due.service]
-    periods = "".join(
-        f"<period><month>{_month(each.period)}</month>"
-        f"<debtKopecks>{each.amount.kopecks}</debtKopecks></period>"
-        for each in own
-    )
-    ahead = sum(each.amount.kopecks for each in own) - due.debt.kopecks
-    is_told = owed is not None and ahead
-    prepaid = f"<prepaidKopecks>{ahead}</prepaidKopecks>" if is_told else ""
-    return (
-        f"<service>{element('code', due.service)}{element('name', due.name)}"
-        f"<debtKopecks>{due.debt.kopecks}</debtKopecks>{prepaid}{periods}</service>"
-    )
+    head, total = _service_head(due.service, due.name), due.debt.kopecks
+    if owed is None:
+        return f"<service>{head}<debtKopecks>{total}</debtKopecks></service>"
+    periods, ahead = "", -total
+    for each in owed:
+        if each.service == due.service:
+            kopecks = each.amount.kopecks
+            ahead += kopecks
+            month = f"<month>{_month(each.period)}</month>"
+            periods += f"<period>{month}<debtKopecks>{kopecks}</debtKopecks></period>"
+    prepaid = f"<prepaidKopecks>{ahead}</prepaidKopecks>" if ahead else ""
+    return f"<service>{head}<debtKopecks>{total}</debtKopecks>{prepaid}{periods}</service>"
+
+
+# Services and kinds of meters are few, and every account has the same ones.
+@lru_cache(_HEADS_MAX)
+def _service_head(service: str, name: str) -> str:
+    return element("code", service) + element("name", name)
 
 
 def _month(day: dt.date) -> str:
@@ -140,11 +147,13 @@ def _meter(meter: Meter) -> str:
         "" if meter.last_reading is None else f"<lastValue>{dial(meter.last_reading)}</lastValue>"
     )
     day = "" if meter.last_date is None else f"<lastDay>{meter.last_date.isoformat()}</lastDay>"
-    return (
-        f"<meter>{element('number', meter.meter)}{element('service', meter.service)}"
-        f"{element('serviceName', meter.service_name)}{element('unit', meter.unit)}"
-        f"{last}{day}</meter>"
-    )
+    kind = _kind_of_meter(meter.service, meter.service_name, meter.unit)
+    return f"<meter>{element('number', meter.meter)}{kind}{last}{day}</meter>"
+
+
+@lru_cache(_HEADS_MAX)
+def _kind_of_meter(service: str, name: str, unit: str) -> str:
+    return element("service", service) + element("serviceName", name) + element("unit", unit)
 
 
 # --- payments ---------------------------------------------------------------------------------
@@ -215,7 +224,7 @@ def _item(item: BatchItem, agent: Agent) -> str:
 def closed(outcome: DayClosed, agent: Agent) -> str:
     """A day that is closed, with what it was closed despite of."""
     return (
-        f"{result(OK)}{_moment('closedAt', outcome.closed_at, agent)}"
+        f"{done()}{_moment('closedAt', outcome.closed_at, agent)}"
         f"<registryNumber>{outcome.registry_id}</registryNumber>"
         f"{_totals(outcome.offices)}{_differences(outcome.differences)}"
     )
@@ -234,7 +243,7 @@ def shown(outcome: DayShown, agent: Agent) -> str:
     moment = _moment("closedAt", outcome.closed_at, agent) if outcome.closed_at else ""
     payments = "".join(payment(each, agent) for each in outcome.payments)
     more = "<more>true</more>" if outcome.more else ""
-    return f"{result(OK)}{moment}{_totals(outcome.offices)}{payments}{more}"
+    return f"{done()}{moment}{_totals(outcome.offices)}{payments}{more}"
 
 
 def _totals(offices: Iterable[OfficeTotal]) -> str:

@@ -37,9 +37,12 @@ SCHEMA = files(__package__).joinpath("post.xsd").read_text("utf-8")
 
 _XSD = etree.XMLSchema(etree.fromstring(SCHEMA.encode()))
 _OURS = f"{{{NAMESPACE}}}"
+_OURS_CHARACTERS = len(_OURS)
+_PLACE = f"{_OURS}place"
 _ENCODINGS = (xml.UTF_8,)
 # A request is read by verify, decode and encode; a tree is ten times its text, so few large ones.
 _SMALL_BYTES = 8192
+_FIELD_CHARACTERS_MAX = 200
 _SMALL_MAX = 64
 _LARGE_MAX = 2
 
@@ -101,36 +104,34 @@ def command(call: Call) -> Command:
         raise Refused(Refusal.UNKNOWN_OPERATION, "no such operation")
     if not _XSD.validate(content):
         raise _violation(content)
+    said = _texts(content)
     match call.operation:
         case Operation.FIND:
-            return _find(content)
+            return _find(content, said)
         case Operation.CHECK:
-            return CheckAccount(
-                _text(content, "account"), terminal=_place(content, ""), by_period=True
-            )
+            return CheckAccount(said["account"], terminal=_place(content), by_period=True)
         case Operation.PAY:
-            return _pay(content, "")
+            return _pay(content)
         case Operation.BATCH:
-            place = _place(content, "")
+            place = _place(content)
             payments = content.iterchildren(f"{_OURS}payment")
-            batch = _text(content, "batchId")
-            return PayBatch(batch, tuple(_pay(each, place) for each in payments))
+            return PayBatch(said["batchId"], tuple(_pay(each, place) for each in payments))
         case Operation.CANCEL:
-            reason = _text(content, "reason")
-            return Cancel(_text(content, "paymentId"), reason=reason, same_day=True)
+            return Cancel(said["paymentId"], reason=said.get("reason", ""), same_day=True)
         case Operation.STATUS:
-            number = _text(content, "paymentNumber").strip()
-            return GetStatus(_text(content, "paymentId"), int(number or 0))
+            return GetStatus(said.get("paymentId", ""), int(said.get("paymentNumber", 0)))
         case Operation.CLOSE_DAY:
-            return _close_day(content)
+            return _close_day(content, said)
         case _:
-            after = _text(content, "afterNumber").strip()
-            return GetDay(_day(content), _text(content, "office"), int(after or 0))
+            office, after = said.get("office", ""), said.get("afterNumber", 0)
+            return GetDay(_day(said), office, int(after))
 
 
 def scanned(call: Call) -> qr.Bill | None:
     """The bill whose code was scanned to find its account, in a request that was understood."""
-    text = _text(call.envelope.content, "qrText") if call.operation is Operation.FIND else ""
+    if call.operation is not Operation.FIND:
+        return None
+    text = call.envelope.content.findtext(f"{_OURS}qrText")
     return qr.read(text) if text else None
 
 
@@ -167,83 +168,83 @@ def _field(content: etree._Element, element: etree._Element | None) -> str:
         place = f"[{equals.index(element) + 1}]" if len(equals) > 1 else ""
         steps.append(f"{soap.local_name(element)}{place}")
         element = parent
-    return "/".join(reversed(steps))
+    return "/".join(reversed(steps))[:_FIELD_CHARACTERS_MAX]
 
 
-def _text(parent: etree._Element, name: str) -> str:
-    """The text of a child; empty when there is none."""
-    return parent.findtext(f"{_OURS}{name}", "")
+def _texts(parent: etree._Element) -> dict[str, str]:
+    """The text of each child by its name; where a name comes again, of the last one."""
+    return {str(child.tag)[_OURS_CHARACTERS:]: child.text or "" for child in parent}
 
 
-def _find(content: etree._Element) -> FindAccounts:
-    place = _place(content, "")
+def _find(content: etree._Element, said: dict[str, str]) -> FindAccounts:
+    place = _place(content)
     address = content.find(f"{_OURS}address")
     if address is not None:
-        names = ("street", "building", "flat", "settlement", "postcode")
-        parts = {name: _text(address, name) for name in names}
-        return FindAccounts(address=Address(**parts), terminal=place)
-    if text := _text(content, "qrText"):
-        bill = qr.read(text)
+        return FindAccounts(address=Address(**_texts(address)), terminal=place)
+    if "qrText" in said:
+        bill = qr.read(said["qrText"])
         if bill.is_unified:
             return FindAccounts(unified_account=bill.account, terminal=place)
         return FindAccounts(bill.account, terminal=place)
-    return FindAccounts(
-        _text(content, "account"),
-        unified_account=_text(content, "unifiedAccount"),
-        terminal=place,
-    )
+    unified = said.get("unifiedAccount", "")
+    return FindAccounts(said.get("account", ""), unified_account=unified, terminal=place)
 
 
-def _place(parent: etree._Element, otherwise: str) -> str:
+def _place(parent: etree._Element, otherwise: str = "") -> str:
     """`office/cash desk/operator`, without what is missing at its end."""
-    place = parent.find(f"{_OURS}place")
+    place = parent.find(_PLACE)
     if place is None:
         return otherwise
-    return "/".join(_text(place, name) for name in ("office", "cashDesk", "operator")).rstrip("/")
+    said = _texts(place)
+    desk, operator = said.get("cashDesk", ""), said.get("operator", "")
+    return f"{said['office']}/{desk}/{operator}".rstrip("/")
 
 
-def _pay(content: etree._Element, place: str) -> Pay:
+def _pay(content: etree._Element, place: str = "") -> Pay:
+    said = _texts(content)
     return Pay(
-        agent_payment_id=_text(content, "paymentId"),
-        account=_text(content, "account"),
-        amount=_kopecks(content, "amountKopecks"),
-        paid_at=_moment(content, "paidAt"),
-        breakdown=tuple(
-            Part(_text(part, "service"), _kopecks(part, "amountKopecks"))
-            for part in content.iterchildren(f"{_OURS}part")
-        ),
-        readings=tuple(
-            Reading(_text(each, "meter"), thousandths(_text(each, "value").strip(), "reading"))
-            for each in content.iterchildren(f"{_OURS}reading")
-        ),
+        agent_payment_id=said["paymentId"],
+        account=said["account"],
+        amount=_kopecks(said["amountKopecks"]),
+        paid_at=_moment(said["paidAt"]),
+        breakdown=tuple(map(_part, content.iterchildren(f"{_OURS}part"))),
+        readings=tuple(map(_reading, content.iterchildren(f"{_OURS}reading"))),
         terminal=_place(content, place),
     )
 
 
-def _close_day(content: etree._Element) -> CloseDay:
-    offices = tuple(
-        OfficeTotal(
-            _text(office, "index"),
-            int(_text(office, "count")),
-            _kopecks(office, "totalKopecks"),
-        )
-        for office in content.iterchildren(f"{_OURS}office")
-    )
-    despite = _text(content, "despiteDifferences").strip() in ("true", "1")
-    return CloseDay(_day(content), offices, despite)
+def _part(element: etree._Element) -> Part:
+    said = _texts(element)
+    return Part(said["service"], _kopecks(said["amountKopecks"]))
 
 
-def _kopecks(parent: etree._Element, name: str) -> Money:
-    return Money(int(_text(parent, name)))
+def _reading(element: etree._Element) -> Reading:
+    said = _texts(element)
+    return Reading(said["meter"], thousandths(said["value"].strip(), "reading"))
 
 
-def _moment(parent: etree._Element, name: str) -> dt.datetime:
+def _close_day(content: etree._Element, said: dict[str, str]) -> CloseDay:
+    offices = tuple(map(_office, content.iterchildren(f"{_OURS}office")))
+    despite = said.get("despiteDifferences", "").strip() in ("true", "1")
+    return CloseDay(_day(said), offices, despite)
+
+
+def _office(element: etree._Element) -> OfficeTotal:
+    said = _texts(element)
+    return OfficeTotal(said["index"], int(said["count"]), _kopecks(said["totalKopecks"]))
+
+
+def _kopecks(text: str) -> Money:
+    return Money(int(text))
+
+
+def _moment(text: str) -> dt.datetime:
     try:
-        return dt.datetime.fromisoformat(_text(parent, name).strip()).astimezone(dt.UTC)
+        return dt.datetime.fromisoformat(text.strip()).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         # The schema's 24:00:00 is no time to Python.
-        raise Refused(Refusal.DATE_MALFORMED, "no such time", name) from None
+        raise Refused(Refusal.DATE_MALFORMED, "no such time", "paidAt") from None
 
 
-def _day(content: etree._Element) -> dt.date:
-    return dt.date.fromisoformat(_text(content, "day").strip())
+def _day(said: dict[str, str]) -> dt.date:
+    return dt.date.fromisoformat(said["day"].strip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from functools import cache
 
 from server.agents import Agent
 from server.protocols import Setting
@@ -22,7 +23,9 @@ SETTINGS = (SIGNATURE, WINDOW_SECONDS, AHEAD_SECONDS, ADDRESS_SEARCHES)
 
 def window(agent: Agent) -> Window:
     """How long a token may be used."""
-    return Window(
-        dt.timedelta(seconds=int(WINDOW_SECONDS.of(agent))),
-        dt.timedelta(seconds=int(AHEAD_SECONDS.of(agent))),
-    )
+    return _window(WINDOW_SECONDS.of(agent), AHEAD_SECONDS.of(agent))
+
+
+@cache
+def _window(age: str, ahead: str) -> Window:
+    return Window(dt.timedelta(seconds=int(age)), dt.timedelta(seconds=int(ahead)))

@@ -107,7 +107,7 @@ function Head({ story, staff, act, onClose }) {
   </header>`;
 }
 
-const ONE_PAYMENT = ["SAME_SUM_TWICE", "REVERSAL_ASKED", "FEE_DIFFERS"];
+const ONE_PAYMENT = ["SAME_SUM_TWICE", "REVERSAL_ASKED"];
 
 function Stake({ story }) {
   return html`<p class="case__stake"><span class="field__label">

@@ -25,6 +25,7 @@ export function Compare({ story }) {
     ${story.details.differences && html`<${Notes} notes=${story.details.differences} />`}
     ${registry && html`<${Source} story=${story} />`}
     <${Payments} story=${story} />
+    ${story.kind === "FAST_TERMINAL" && html`<${ToAgent} story=${story} />`}
   </section>`;
 }
 
@@ -35,6 +36,10 @@ function Source({ story }) {
       ${t("registry", { file: registry.file_name })}</a>${dayOf(registry)}${comparedWith(story)}
   </p>`;
 }
+
+/** Where the agent can be paused. */
+const ToAgent = ({ story }) => html`<p class="section__note compare__source">
+  <a class="link" href=${linkTo("agents", story.agent)}>${t("see.agent")}</a></p>`;
 
 /** The way to what became of the money of each payment. */
 function Payments({ story }) {

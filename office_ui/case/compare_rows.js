@@ -78,8 +78,14 @@ function fees({ payment, details }) {
     title: t("compare.fees", { payment: payment.payment_id }),
     left: t("compare.fees.before"),
     right: t("compare.fees.now"),
-    rows: AMOUNTS.map((each) => sumRow(each, before[`${each}_kopecks`], now[`${each}_kopecks`])),
+    rows: AMOUNTS.map((each) => changed(each, before[`${each}_kopecks`], now[`${each}_kopecks`])),
   };
+}
+
+/** What became of a sum: the gap is how much more it is now. */
+function changed(field, before, now) {
+  const row = sumRow(field, before, now);
+  return row.gap ? { ...row, gap: html`<${Money} kopecks=${now - before} size="row" />` } : row;
 }
 
 const plainRow = (field, left, right) => ({

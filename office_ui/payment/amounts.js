@@ -15,7 +15,7 @@ export function Amounts({ rows }) {
       rows.length > 0 &&
       html`<table class="table amounts">
       <thead class="table__head"><tr>
-        <th class="first wide">${t("amounts.source")}</th><th>${t("recorded")}</th>
+        <th class="first wide">${t("amounts.source")}</th><th>${t("amounts.when")}</th>
         ${SUMS.map((name) => html`<th class="right" key=${name}>${t(`amounts.${name}`)}</th>`)}
       </tr></thead>
       <tbody>${rows.map((row, index) => html`<${Row} key=${index} row=${row} />`)}</tbody>

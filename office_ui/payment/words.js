@@ -41,6 +41,7 @@ const ru = {
 
   "amounts.title": "Сколько взял агент и сколько перечислит?",
   "amounts.source": "Кто сказал",
+  "amounts.when": "Когда",
   "amounts.online": "агент, при платеже",
   "amounts.registry": "реестр {id}, строка {line}",
   "amounts.accepted": "Принято",
@@ -102,6 +103,7 @@ const en = {
 
   "amounts.title": "What did the agent take, and what does it pass on?",
   "amounts.source": "Who said it",
+  "amounts.when": "When",
   "amounts.online": "the agent, with the payment",
   "amounts.registry": "registry {id}, line {line}",
   "amounts.accepted": "Accepted",

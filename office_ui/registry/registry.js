@@ -95,7 +95,24 @@ function Sums({ registry }) {
         <dd><${Money} kopecks=${computed - declared} size="row" /></dd></div>
     </dl>`
     }
+    ${registry.withheld_kopecks !== null && html`<${Fees} registry=${registry} />`}
   </section>`;
+}
+
+/** What the agent keeps and passes on, by its own words (103-ФЗ). */
+function Fees({ registry }) {
+  const { computed_total_kopecks: total, withheld_kopecks: withheld } = registry;
+  const rows = [
+    ["fee.payer", registry.payer_fee_kopecks],
+    ["fee.withheld", withheld],
+    ["fee.transfer", total - withheld],
+  ].filter(([name, kopecks]) => kopecks || name !== "fee.payer");
+  return html`<dl class="sums__differ" data-fees>
+    ${rows.map(
+      ([name, kopecks]) => html`<div key=${name}><dt>${t(name)}</dt>
+      <dd><${Money} kopecks=${kopecks} size="row" /></dd></div>`,
+    )}
+  </dl>`;
 }
 
 function Facts({ registry }) {

@@ -20,6 +20,9 @@ const ru = {
   "sum.differs": "Разница",
   "sum.same": "Итог сходится",
   "sum.undeclared": "Агент не заявил итог",
+  "fee.payer": "Комиссия с плательщиков",
+  "fee.withheld": "Удержано агентом",
+  "fee.transfer": "К перечислению",
   lines: ({ n }) => counted(n, ["строка", "строки", "строк"]),
   "lines.matched": "{n} сошлись с платежами",
   "lines.bad": ({ n }) => `${n} не читаются`,
@@ -34,9 +37,9 @@ const ru = {
   "cases.resolved": "решено {n}",
   "close.title": "Закрытие реестра",
   "close.wait": "Закрыть можно, когда решены все дела. Осталось {n}.",
-  "close.who": "Все дела решены. Закрывает реестр контролёр, который его не загружал и не разбирал.",
+  "close.who": "Всё разобрано. Закрывает реестр контролёр, который его не загружал и не разбирал.",
   "close.then":
-    "Все дела решены. После закрытия решения по этому реестру больше не меняются; деньги не " +
+    "Всё разобрано. После закрытия решения по этому реестру больше не меняются; деньги не " +
     "двигаются.",
   "close.do": "Закрыть реестр",
   "close.done": "Реестр закрыт",
@@ -73,6 +76,9 @@ const en = {
   "sum.differs": "Difference",
   "sum.same": "The total agrees",
   "sum.undeclared": "The agent declared no total",
+  "fee.payer": "Fees of the payers",
+  "fee.withheld": "Withheld by the agent",
+  "fee.transfer": "To transfer",
   lines: ({ n }) => counted(n, ["line", "lines"]),
   "lines.matched": "{n} match payments",
   "lines.bad": ({ n }) => `${n} unreadable`,
@@ -88,10 +94,10 @@ const en = {
   "close.title": "Closing the registry",
   "close.wait": "It can be closed when every case is decided. {n} to go.",
   "close.who":
-    "Every case is decided. A controller who neither brought the registry in nor decided its " +
+    "Everything is settled. A controller who neither brought the registry in nor decided its " +
     "cases closes it.",
   "close.then":
-    "Every case is decided. Once it is closed, no decision about this registry changes; no money " +
+    "Everything is settled. Once it is closed, no decision about this registry changes; no money " +
     "moves.",
   "close.do": "Close the registry",
   "close.done": "The registry is closed",

@@ -284,6 +284,8 @@ def registry_shown(summary: RegistrySummary, books: Books) -> RegistryShown:
         corrects=summary.corrects,
         corrected_by=summary.corrected_by,
         already_imported=summary.already_imported,
+        payer_fee_kopecks=summary.payer_fee_kopecks,
+        withheld_kopecks=summary.withheld_kopecks,
         closed_at=books.here(summary.closed_at) if summary.closed_at else None,
         closed_by=books.somebody(summary.closed_by),
     )

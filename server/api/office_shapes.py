@@ -105,6 +105,10 @@ class RegistryShown(msgspec.Struct, frozen=True):
     corrects: int | None
     corrected_by: int | None
     already_imported: bool
+    payer_fee_kopecks: int | None
+    """Taken from the payers on top of the lines' sums; null = the file says nothing of fees."""
+    withheld_kopecks: int | None
+    """Kept back by the agent: it transfers the computed total less this."""
     closed_at: dt.datetime | None
     closed_by: Person | None
 

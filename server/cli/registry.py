@@ -124,6 +124,17 @@ def show(
         _print_summary(summary)
 
 
+def _fees(summary: RegistrySummary) -> list[tuple[str, object]]:
+    if summary.withheld_kopecks is None or summary.payer_fee_kopecks is None:
+        return []
+    transfer = summary.computed_total_kopecks - summary.withheld_kopecks
+    return [
+        (said("payers' fees", "комиссия плательщиков"), Money(summary.payer_fee_kopecks)),
+        (said("withheld", "удержано"), Money(summary.withheld_kopecks)),
+        (said("to transfer", "к перечислению"), Money(transfer)),
+    ]
+
+
 def _print_summary(summary: RegistrySummary) -> None:
     again = said(" (already imported)", " (уже был принят)") if summary.already_imported else ""
     lines: list[tuple[str, object]] = [
@@ -132,6 +143,7 @@ def _print_summary(summary: RegistrySummary) -> None:
         (said("lines", "строк"), summary.lines),
         (said("bad lines", "нечитаемых строк"), summary.bad_lines),
         (said("total", "сумма"), Money(summary.computed_total_kopecks)),
+        *_fees(summary),
         (said("matched", "сопоставлено"), summary.matched),
         *summary.mismatches.items(),
         *((f"  {name}", Money(kopecks)) for name, kopecks in summary.buckets.items()),

@@ -17,6 +17,7 @@ from server.reconciliation.formats import (
     Declared,
     Differs,
     Entry,
+    Fees,
     FileRefused,
     Format,
     Header,
@@ -128,6 +129,8 @@ class Reading:
     declared: Declared | None = None
     differences: list[Differs] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
+    fees: Fees | None = None
+    """All together; None while no row has told any."""
     _headers: int = 0
 
     def rows(self, upload: Upload, progress: Callable[[int], None] | None = None) -> Iterator[Row]:
@@ -151,8 +154,17 @@ class Reading:
             self.bad_lines += 1
             raw = entry.raw[:_RAW_MAX]
             return (*head, kopecks, entry.paid_on, None, entry.message, entry.column, raw, None)
-        details = _encode(entry.details) if entry.details else None
+        told = entry.details
+        if entry.fees is not None:
+            self._add(entry.fees)
+            payer, withheld = entry.fees.payer.kopecks, entry.fees.withheld.kopecks
+            told = {**told, "fees": {"payer_fee_kopecks": payer, "withheld_kopecks": withheld}}
+        details = _encode(told) if told else None
         return (*head, kopecks, entry.paid_on, entry.paid_time, "", 0, "", details)
+
+    def _add(self, fees: Fees) -> None:
+        before = self.fees or Fees(ZERO, ZERO)
+        self.fees = Fees(before.payer + fees.payer, before.withheld + fees.withheld)
 
     def _remember(self, entry: Entry) -> None:
         match entry:
@@ -201,6 +213,10 @@ class RegistrySummary:
     corrects: int | None = None
     corrected_by: int | None = None
     already_imported: bool = False
+    payer_fee_kopecks: int | None = None
+    """Taken from the payers on top; None = the file says nothing of fees."""
+    withheld_kopecks: int | None = None
+    """Kept back: the transfer is the total less this."""
     closed_at: dt.datetime | None = None
     closed_by: str = ""
 

@@ -27,6 +27,7 @@ from server.reconciliation.mismatches import (
 )
 from server.reconciliation.resolution import Conflict
 from server.storage.connection import Connection
+from server.storage.fees import record_fees_of_line
 from server.storage.lost import lost_is_unknown
 
 
@@ -103,6 +104,7 @@ class PostgresCases:
             if case.line is not None:
                 if payment_id is not None:
                     await _tie(connection, case, case.line, decision, payment_id)
+                    await record_fees_of_line(connection, case.line.line_id)
                 bucket = await _bucket(connection, case.line, decision, payment_id)
                 if bucket is not None:
                     await _move_kopecks(connection, case, case.line, bucket, audit)

@@ -155,6 +155,7 @@ select r.id as registry_id, r.agent, f.name as file_name, r.format, r.encoding, 
        r.number, r.day, r.lines, r.bad_lines, r.declared_total_kopecks, r.computed_total_kopecks,
        r.matched, r.imported_at, r.imported_by, r.corrects,
        (select min(c.id) from recon.registries c where c.corrects = r.id) as corrected_by,
+       r.payer_fee_kopecks, r.withheld_kopecks,
        e.happened_at as closed_at, coalesce(e.actor, '') as closed_by
   from recon.registries r join recon.files f on f.id = r.file
   left join recon.audit e on e.subject = 'registry' and e.subject_id = r.id::text

@@ -16,6 +16,7 @@ from server.reconciliation.intake import (
     Upload,
 )
 from server.storage.connection import Connection
+from server.storage.fees import record_fees_of_file
 from server.storage.matching import (
     INSERT_LINES,
     MATCHED,
@@ -149,6 +150,8 @@ async def _match(
         await connection.execute(INSERT_LINES, agent, matching.registry, first_line)
     await record_cases(connection, matching, first_line, audit)
     await record_missing(connection, matching)
+    if reading.fees is not None:
+        await record_fees_of_file(connection, first_line)
     await _record_total(connection, reading, matching)
     await connection.execute(_DISCARD)
     return matching.registry
@@ -204,6 +207,8 @@ async def _insert(
         await connection.fetchval(MATCHED),
         json.dumps(notes, ensure_ascii=False),
         actor,
+        reading.fees.payer.kopecks if reading.fees else None,
+        reading.fees.withheld.kopecks if reading.fees else None,
     )
 
 
@@ -245,7 +250,8 @@ drop table recon_stage, recon_work, recon_carried, recon_keys, recon_tied, recon
 _INSERT = """
 insert into recon.registries (id, agent, file, format, encoding, lenient, number, day, origin,
     corrects, lines, bad_lines, carried, first_line, declared_lines, declared_total_kopecks,
-    computed_total_kopecks, matched, notes, imported_by)
+    computed_total_kopecks, matched, notes, imported_by, payer_fee_kopecks, withheld_kopecks)
 overriding system value
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+        $21, $22)
 """

@@ -7,10 +7,12 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import expect
 
+from tests.api.asked import ask_back
 from tests.api.noticed import notice
 from tests.browser.chromium import Faults
 from tests.browser.conftest import MakePage, Shoot
 from tests.browser.office_floor import DESK, Clerk, running_office
+from tests.servers import run_now
 
 pytestmark = pytest.mark.browser
 
@@ -63,10 +65,28 @@ def test_a_fast_terminal_is_told_with_the_bounds_it_broke(vera: Clerk, shoot: Sh
     expect(row).to_contain_text("34")
     assert "подозрение ничего не задерживает" in story
     shoot(vera.page, "office-9-fast")
+    vera.page.get_by_role("link", name="Агент: его день").click()
+    vera.page.wait_for_selector("[data-agent-page=osmp] .limits")
+    vera.page.go_back()
     card = vera.choose("accept")
     expect(card.locator(".choice__then")).to_contain_text("откроется новое дело")
     vera.decide("Платил волонтёр за весь дом")
     vera.see_outcome("Решено: принято как есть")
+
+
+def test_a_payment_that_an_agent_wants_back_waits_for_a_person(
+    vera: Clerk, database_dsn: str, shoot: Shoot
+) -> None:
+    run_now(ask_back(database_dsn))
+    vera.open_case("REVERSAL_ASKED")
+    story = vera.text("[data-case-page]")
+    assert "Агент просит отменить платёж, который уже не отменяется сам" in story
+    assert "Открыто, когда агент попросил отмену" in story
+    shoot(vera.page, "office-18-asked")
+    card = vera.choose("reverse")
+    expect(card.locator(".choice__then")).to_contain_text("1 523,40")
+    vera.decide("Письмо агента, возврат плательщику")
+    vera.see_outcome("Решено: сторнировано")
 
 
 def test_both_are_told_in_english_too(vera: Clerk) -> None:

@@ -123,6 +123,22 @@ def qiwi(*rows: str, day: dt.date = DAY, number: int = 1) -> Upload:
     return Upload.of(f"QIWI_7_{day:%Y%m%d}{number}.csv", content.encode())
 
 
+def sber(
+    *rows: tuple[str, str, int, int], day: dt.date = DAY, payer: bool = False, number: int = 1
+) -> Upload:
+    """Сбербанк's file: operation, account, kopecks, fee; the payer's on top, or kept back."""
+
+    def row(operation: str, account: str, kopecks: int, fee: int) -> str:
+        transfer = kopecks if payer else kopecks - fee
+        sums = ";".join(f"{each // 100},{each % 100:02d}" for each in (kopecks, transfer, fee))
+        return f"{day:%d-%m-%Y};12-00-00;8047;A;{operation};{account};;;{day:%m%Y};[!];[!];;{sums}"
+
+    total = sum(kopecks for _, _, kopecks, _ in rows)
+    last = f"=;{len(rows)};{total // 100},{total % 100:02d}"
+    content = "".join(line + "\r\n" for line in (*(row(*each) for each in rows), last))
+    return Upload.of(f"EPS{number:012}.txt", content.encode("cp1251"))
+
+
 async def take_in(
     connection: Connection,
     upload: Upload,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from server.money import Money
-from server.reconciliation.formats import HEAD_BYTES, Entry, FileRefused, Format, Source, load
+from server.reconciliation.formats import HEAD_BYTES, Entry, Fees, FileRefused, Format, Source, load
 from server.reconciliation.intake import Survey
 
 FOLDER = Path(__file__).parents[1] / "vectors" / "registries"
@@ -83,6 +83,8 @@ def _value(value: object) -> object:
     match value:
         case Money():
             return str(value)
+        case Fees(payer, withheld):
+            return {"payer": str(payer), "withheld": str(withheld)}
         case dt.date() | dt.time():
             return value.isoformat()
         case _:

@@ -60,6 +60,16 @@ class Header:
 
 
 @dataclass(frozen=True, slots=True)
+class Fees:
+    """What an agent takes of a payment (103-ФЗ), beside what is credited."""
+
+    payer: Money
+    """From the payer, on top of what is credited."""
+    withheld: Money
+    """From the supplier: what is transferred is less by it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One payment. `number` is the line of the file; times are those of the agent's zone."""
 
@@ -71,6 +81,8 @@ class Line:
     paid_time: dt.time | None = None
     details: Mapping[str, object] = field(default_factory=dict)
     """Whatever else the row says, as JSON values."""
+    fees: Fees | None = None
+    """None = the format does not say."""
 
 
 @dataclass(frozen=True, slots=True)

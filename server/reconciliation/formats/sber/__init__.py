@@ -1,0 +1,1 @@
+"""Сбербанк's registry of payments, with what the bank keeps and passes on."""

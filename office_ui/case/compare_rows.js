@@ -17,6 +17,8 @@ export function comparison(story) {
       return fast(story);
     case "FEE_DIFFERS":
       return fees(story);
+    case "REVERSAL_ASKED":
+      return asked(story);
     case "TOTAL_DIFFERS":
       return againstBank(story, totalRows(story));
     default:
@@ -51,6 +53,26 @@ function twice(story) {
         ...plainRow("recorded", formatTime(other.recorded_at), formatTime(payment.recorded_at)),
         gap: t("gap.minutes", { n: Math.max(1, Math.round(apart / MINUTE_MS)) }),
       },
+    ],
+  };
+}
+
+/** No file: what the agent asks beside the payment that it speaks of. */
+function asked(story) {
+  const { payment, details } = story;
+  return {
+    title: t("compare.asked"),
+    left: t("compare.asked.side", { agent: story.agent_title }),
+    right: ourHead(story),
+    rows: [
+      plainRow("operation", payment.agent_payment_id, payment.agent_payment_id),
+      {
+        ...plainRow("account", "", payment.account),
+        rightNote: html`<${Holder} account=${story.payment_account} />`,
+      },
+      sumRow("amount", payment.amount_kopecks, payment.amount_kopecks),
+      plainRow("when", formatTime(story.opened_at), formatTime(payment.recorded_at)),
+      plainRow("reason", details.reason || "—", ""),
     ],
   };
 }

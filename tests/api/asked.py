@@ -27,7 +27,7 @@ async def ask_back(dsn: str) -> None:
             key,
             after_close=AfterClose.PERSON,
             actor="osmp",
-            reason="ой",
+            reason="ошибка кассира",
         )
         assert (await ledger.move(move)).result is Result.FORBIDDEN
         await ledger.finish()

@@ -82,6 +82,7 @@ def test_a_payment_that_an_agent_wants_back_waits_for_a_person(
     story = vera.text("[data-case-page]")
     assert "Агент просит отменить платёж, который уже не отменяется сам" in story
     assert "Открыто, когда агент попросил отмену" in story
+    expect(vera.page.locator(".compare [data-field=reason]")).to_contain_text("ошибка кассира")
     shoot(vera.page, "office-18-asked")
     card = vera.choose("reverse")
     expect(card.locator(".choice__then")).to_contain_text("1 523,40")

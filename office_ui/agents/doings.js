@@ -23,12 +23,13 @@ export function Doings({ entries }) {
   </section>`;
 }
 
-const changes = ({ action, details }) =>
-  action === "change"
-    ? Object.entries(details).map(
-        ([name, [was, is]]) => `${nameOf(name)}: ${valueOf(name, was)} → ${valueOf(name, is)}`,
-      )
-    : [];
+function changes({ action, details }) {
+  if (action === "secret") return [details.name];
+  if (action !== "change") return [];
+  return Object.entries(details).map(
+    ([name, [was, is]]) => `${nameOf(name)}: ${valueOf(name, was)} → ${valueOf(name, is)}`,
+  );
+}
 
 const nameOf = (name) =>
   name.startsWith("settings.")

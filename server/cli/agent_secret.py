@@ -15,6 +15,7 @@ from server.cli.context import (
     EXIT_USAGE,
     DataOption,
     JsonOption,
+    actor,
     find_servers,
     print_json,
     run,
@@ -61,7 +62,7 @@ def set_secret(
         stop(EXIT_USAGE, said(f"{agent} has only: {names}", f"у {agent} есть только: {names}"))
     if fault := _fault(name, value):
         stop(EXIT_USAGE, fault)
-    sets = _on(data, lambda link, sealer: put_secret(link, sealer, agent, name, value))
+    sets = _on(data, lambda link, sealer: put_secret(link, sealer, agent, name, value, actor()))
     typer.echo(said(f"{name} of {agent} is set", f"{name} агента {agent} задан"))
     _remind(agent, sets or ())
 
@@ -86,7 +87,7 @@ def list_secrets(
 @app.command(help=said("Let only the current set be valid", "Оставить только новый набор"))
 def retire(agent: AgentArgument, data: DataOption = None) -> None:
     """Ends a rotation: what the agent used before is refused from now on."""
-    if _on(data, lambda link, sealer: retire_secrets(link, sealer, agent)) is None:
+    if _on(data, lambda link, sealer: retire_secrets(link, sealer, agent, actor())) is None:
         _no_agent(agent)
     typer.echo(said(f"one set is valid for {agent}", f"у {agent} действует один набор"))
 

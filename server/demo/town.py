@@ -41,7 +41,8 @@ def _silent(done: int, total: int, what: str) -> None:
 async def build_town(
     dsn: str, accounts: int, *, today: dt.date, progress: Progress = _silent
 ) -> None:
-    """Build the town once; a database that has one, of whatever size, keeps it.
+    """Build the town once; a database that has one, of whatever size, keeps it, and gains the
+    agents that a newer version has brought.
 
     `today` is the date in Moscow, where the town's clocks stand: nothing is paid on it or later.
     An interrupted build leaves no account and no mark behind, and the next one begins anew.
@@ -54,6 +55,8 @@ async def build_town(
             await connection.execute(_MARK)
             if not await connection.fetchval("select exists (select from public.demo_town)"):
                 await _build(connection, dsn, Town(accounts, Year.before(today)), progress)
+            else:
+                await _admit_agents(connection)
     finally:
         await connection.close()
 

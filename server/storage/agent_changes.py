@@ -24,7 +24,7 @@ async def set_paused(
             await connection.execute(
                 "update ledger.agents set paused = $2 where name = $1", name, paused
             )
-            await _noted(connection, name, "pause" if paused else "resume", actor, reason, {})
+            await note(connection, name, "pause" if paused else "resume", actor, reason, {})
     return bool(was != paused)
 
 
@@ -43,7 +43,7 @@ async def change_agent(
         await connection.execute(
             f"update ledger.agents set {columns} where name = $1", name, *values
         )
-        await _noted(connection, name, "change", actor, reason, dict(_told(dict(row), changes)))
+        await note(connection, name, "change", actor, reason, dict(_told(dict(row), changes)))
 
 
 def _told(row: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[tuple[str, list[str]]]:
@@ -64,7 +64,7 @@ def _told(row: Mapping[str, Any], changes: Mapping[str, Any]) -> Iterator[tuple[
             yield column, [str(was), str(value)]
 
 
-async def _noted(
+async def note(
     connection: Connection,
     name: str,
     action: str,
@@ -72,6 +72,7 @@ async def _noted(
     reason: str,
     details: Mapping[str, object],
 ) -> None:
+    """A row in the audit, and the word to all workers."""
     await connection.execute(
         "insert into recon.audit (actor, action, subject, subject_id, reason, details)"
         " values ($1, $2, 'agent', $3, $4, $5)",

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 
-from server.storage.agents import CHANGED, Sealer
+from server.storage.agent_changes import note
+from server.storage.agents import Sealer
 from server.storage.connection import Connection
 
 Sets = tuple[Mapping[str, str], ...]
@@ -37,20 +38,25 @@ def with_secret(sets: Sets, name: str, value: str) -> Sets:
 
 
 async def put_secret(
-    connection: Connection, sealer: Sealer, agent: str, name: str, value: str
+    connection: Connection, sealer: Sealer, agent: str, name: str, value: str, actor: str
 ) -> Sets | None:
     """Set one; every worker hears of it. None = there is no such agent."""
-    return await _replace(connection, sealer, agent, lambda sets: with_secret(sets, name, value))
+    return await _replace(
+        connection, sealer, agent, lambda sets: with_secret(sets, name, value), actor, name
+    )
 
 
-async def retire_secrets(connection: Connection, sealer: Sealer, agent: str) -> Sets | None:
+async def retire_secrets(
+    connection: Connection, sealer: Sealer, agent: str, actor: str
+) -> Sets | None:
     """Only the current set stays valid. None = there is no such agent."""
-    return await _replace(connection, sealer, agent, lambda sets: sets[:1])
+    return await _replace(connection, sealer, agent, lambda sets: sets[:1], actor, "")
 
 
 async def _replace(
-    connection: Connection, sealer: Sealer, agent: str, change: Change
+    connection: Connection, sealer: Sealer, agent: str, change: Change, actor: str, name: str
 ) -> Sets | None:
+    """The audit is told the secret's name, never its value; an empty one means a retirement."""
     async with connection.transaction():
         await connection.execute("select from ledger.agents where name = $1 for update", agent)
         sets = await secret_sets(connection, sealer, agent)
@@ -61,5 +67,6 @@ async def _replace(
         await connection.execute(
             "update ledger.agents set secrets = $2 where name = $1", agent, sealed
         )
-        await connection.execute("select pg_notify($1, $2)", CHANGED, agent)
+        action, details = ("secret", {"name": name}) if name else ("retire", {})
+        await note(connection, agent, action, actor, "", details)
         return changed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 from pathlib import Path
 
 import asyncpg
@@ -115,6 +116,15 @@ def test_a_rotation_from_stdin_and_a_file(installed: str, tmp_path: Path) -> Non
     )
     assert kvitok("retire", "paynet").exit_code == 0
     assert sets_of(installed, "paynet") == ({"username": "paynet", "password": "new secret"},)
+
+
+def test_the_audit_keeps_who_replaced_which_secret_and_no_value(installed: str) -> None:
+    for words in (("set", "paynet", "password"), ("retire", "paynet")):
+        assert kvitok(*words, stdin="тайное-слово").exit_code == 0
+    shown = json.loads(CliRunner().invoke(app, ["agent", "show", "paynet", "--json"]).stdout)
+    told = [(each["action"], each["details"]) for each in shown["history"]]
+    assert told == [("retire", {}), ("secret", {"name": "password"})]
+    assert "тайное-слово" not in json.dumps(shown, ensure_ascii=False)
 
 
 def test_only_names_are_listed(installed: str) -> None:

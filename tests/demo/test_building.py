@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import pytest
 
+from server.demo.agents import demo_agents
 from server.demo.batch import Town, texts_of
 from server.demo.periods import Year
 from server.demo.town import NotEmpty, build_town
@@ -65,6 +66,19 @@ async def test_a_second_build_keeps_what_is_there(
     before = await contents(empty)
     await build_town(database_dsn, FEW * 2, today=TODAY + dt.timedelta(days=40))
     assert await contents(empty) == before
+
+
+async def test_a_town_of_an_older_version_gains_the_agents_that_came_since(
+    database_dsn: str, empty: asyncpg.Connection
+) -> None:
+    await build_town(database_dsn, FEW, today=TODAY)
+    await empty.execute("delete from ledger.agents where name = 'kaspi'")
+    await empty.execute("update ledger.agents set paused = true, title = 'Моё' where name = 'osmp'")
+    await build_town(database_dsn, FEW, today=TODAY)
+    rows = await empty.fetch("select name, title, paused from ledger.agents")
+    agents = {row["name"]: (row["title"], row["paused"]) for row in rows}
+    assert set(agents) == {agent.name for agent in demo_agents()}
+    assert agents["osmp"] == ("Моё", True)
 
 
 async def test_two_builders_at_once_build_one_town(

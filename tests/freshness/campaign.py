@@ -30,7 +30,6 @@ ENVIRONMENT = {
     "KVITOK_TWICE_WITHIN_SECONDS": "0",
     "KVITOK_DATABASE_CONNECTIONS_MAX": "4",
 }
-PAYERS = 3
 _ACCOUNTS = 40  # of each payer
 _FIRST = 3_000_001
 _EQUAL_SECONDS = 60.0
@@ -84,39 +83,33 @@ class Found:
         return "\n".join(lines)
 
 
-def run_campaign(stage: Stage, payments: int, seed: int, calm: int) -> Found:
-    """So many payments on a stage; after every `calm` of them something goes wrong."""
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Each payer stops at its part of the payments or the pairs, or when time is up."""
+
+    payers: int
+    payments: int
+    pairs: int
+    seconds: float
+    calm: int
+    """Payments, of all, from one fault to the next."""
+
+
+def run_campaign(stage: Stage, size: Size, seed: int) -> Found:
+    """Payments on a stage on which much goes wrong."""
     started = time.monotonic()
     background = stage.background
-    places = [
-        [(str(_FIRST + place), place) for place in range(first, first + _ACCOUNTS)]
-        for first in range(0, PAYERS * _ACCOUNTS, _ACCOUNTS)
-    ]
-    book_path = stage.directory / "charges.book"
-    book = Book.make(book_path, PAYERS * _ACCOUNTS + PAYERS + 1)
-    background.run(_open_accounts(stage.database.dsn))
+    tasks = _tasks(stage, size, seed)
+    accounts = size.payers * _ACCOUNTS
+    book = Book.make(Path(tasks[0].book), accounts + size.payers + 1)
+    background.run(_open_accounts(stage.database.dsn, accounts))
     _wait_until_equal(stage)
     before = [_checks(host) for host in stage.hosts]
-    tasks = [
-        Task(
-            seed=seed * PAYERS + number,
-            servers=[(host.behind[1], _pid(host)) for host in stage.hosts],
-            workers=WORKERS,
-            accounts=accounts,
-            book=str(book_path),
-            progress=PAYERS * _ACCOUNTS + number,
-            stop=PAYERS * _ACCOUNTS + PAYERS,
-            redis_url=stage.valkey.url,
-            payments=payments // PAYERS,
-            result=str(stage.directory / f"seen-{number}.json"),
-        )
-        for number, accounts in enumerate(places)
-    ]
     trouble = Trouble(stage, seed)
-    charging = background.begin(_charge(stage.database.dsn, book, seed))
+    charging = background.begin(_charge(stage.database.dsn, book, accounts, seed))
     try:
         with _payers(tasks) as payers:
-            _disturb(stage, trouble, calm, payers, lambda: _progress(book, tasks))
+            _disturb(stage, trouble, size.calm, payers, lambda: _progress(book, tasks))
             seen = [_read(payer, task) for payer, task in zip(payers, tasks, strict=True)]
     finally:
         charging.cancel()
@@ -127,6 +120,32 @@ def run_campaign(stage: Stage, payments: int, seed: int, calm: int) -> Found:
     found.checks = dict(sum(after, Counter[str]()) - sum(before, Counter[str]()))
     _wait_until_equal(stage)
     return found
+
+
+def _tasks(stage: Stage, size: Size, seed: int) -> list[Task]:
+    """Every payer has accounts of its own."""
+    servers = [(host.behind[1], _pid(host)) for host in stage.hosts]
+    accounts = size.payers * _ACCOUNTS
+    return [
+        Task(
+            seed=seed * size.payers + number,
+            servers=servers,
+            workers=WORKERS,
+            accounts=[
+                (str(_FIRST + place), place)
+                for place in range(number * _ACCOUNTS, (number + 1) * _ACCOUNTS)
+            ],
+            book=str(stage.directory / "book"),
+            progress=accounts + number,
+            stop=accounts + size.payers,
+            redis_url=stage.valkey.url,
+            payments=size.payments // size.payers,
+            pairs=size.pairs // size.payers,
+            seconds=size.seconds,
+            result=str(stage.directory / f"seen-{number}.json"),
+        )
+        for number in range(size.payers)
+    ]
 
 
 def _disturb(
@@ -155,32 +174,32 @@ def _pid(host: Host) -> int:
     return host.process.pid
 
 
-async def _open_accounts(dsn: str) -> None:
+async def _open_accounts(dsn: str, count: int) -> None:
     connection = await asyncpg.connect(dsn)
     try:
         await connection.execute(
             "insert into billing.accounts (number, holder, address)"
             " select n::text, 'Иванов Иван Иванович', 'ул. Садовая, д. ' || n % 90 || ', кв. 5'"
             " from generate_series($1::int, $2::int) n",
-            *(_FIRST, _FIRST + PAYERS * _ACCOUNTS - 1),
+            *(_FIRST, _FIRST + count - 1),
         )
         await connection.execute(
             "insert into billing.charges (account, service, period, amount_kopecks)"
             " select number, (select min(code) from billing.services), '2026-10-01', $1"
             " from billing.accounts where number::bigint between $2 and $3",
-            *(CHARGES_AT_FIRST * CHARGE, _FIRST, _FIRST + PAYERS * _ACCOUNTS - 1),
+            *(CHARGES_AT_FIRST * CHARGE, _FIRST, _FIRST + count - 1),
         )
     finally:
         await connection.close()
 
 
-async def _charge(dsn: str, book: Book, seed: int) -> None:
+async def _charge(dsn: str, book: Book, accounts: int, seed: int) -> None:
     """Billing goes on all the time."""
     dice = random.Random(f"charges {seed}")
     connection = await asyncpg.connect(dsn)
     try:
         while True:
-            place = dice.randrange(PAYERS * _ACCOUNTS)
+            place = dice.randrange(accounts)
             book.add(place)
             await connection.execute(
                 "insert into billing.charges (account, service, period, amount_kopecks)"

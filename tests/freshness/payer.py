@@ -55,6 +55,10 @@ class Task:
     """Place in the book that says that all may stop."""
     redis_url: str
     payments: int
+    pairs: int
+    """So many payments, or else so many pairs that count, whichever are first."""
+    seconds: float
+    """But no longer than that."""
     result: str
     """A file for what was seen."""
 
@@ -132,10 +136,11 @@ class Payer:
         self._across = Across(self, task.redis_url, task.seed)
         self._done: list[Done] = []
         self._keys = 0
+        self._stop_at = time.monotonic() + task.seconds
         self._team = self._teams[0]
 
     def work(self) -> Seen:
-        """All payments, one after the other."""
+        """Payments, one after the other."""
         names, weights = list(_DEEDS), list(_DEEDS.values())
         deeds = {
             "pay": self._pay,
@@ -144,7 +149,7 @@ class Payer:
             "cancel": self._cancel,
             "lose the answer": self._lose,
         }
-        while self._keys < self._task.payments and not self._is_enough():
+        while not self._is_enough():
             self._team = self.dice.choice(self._teams)
             (name,) = self.dice.choices(names, weights)
             deeds[name]()
@@ -155,8 +160,14 @@ class Payer:
         return self.seen
 
     def _is_enough(self) -> bool:
-        """Whether so much was wrong, here or with another payer, that more would tell nothing."""
-        return len(self.seen.faults) >= _FAULTS_MAX or self._book.count(self._task.stop) > 0
+        """Whether all is done, or so much was wrong that more would tell nothing."""
+        task, seen = self._task, self.seen
+        return (
+            self._keys >= task.payments
+            or seen.at_once + seen.across >= task.pairs
+            or time.monotonic() > self._stop_at
+            or self._book.count(task.stop) > 0
+        )
 
     def complain(self, sentence: str) -> None:
         """Something was not as promised."""

@@ -52,7 +52,8 @@ def _case() -> Case:
     """A plain check, such as the fast lane answers."""
     for case in (read("osmp", seed) for seed in seeds("osmp")):
         fast = case.codec.fast and case.codec.fast(case.request.agent)
-        if fast and fast.recognise(case.request.query.encode()):
+        query = case.request.query.encode()
+        if fast and fast.recognise(query, 0, len(query)):
             return case
     raise AssertionError("osmp has no plain check among its vectors")
 

@@ -21,6 +21,10 @@ _TARGET = re.compile(rb"(?:GET|POST) /pay/([A-Za-z0-9_-]+)[? ]")
 _VERSION = b" HTTP/1.1\r\n"
 _HEAD_END = b"\r\n\r\n"
 _NOTHING_BEGINS_SO = b"\0"
+_QUERY = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=:@/?%-]*")
+"""What a parser of HTTP has nothing to say about: RFC 3986, section 3.4."""
+WHOLE: Question = (b"", b"", 0)
+"""Not a plain check: a payment and all else that the whole pipeline answers, without aiohttp."""
 Read = tuple[Plan, Question, int, bool]
 """Whose request it is, what it asks, where it ends, whether it is a POST."""
 
@@ -65,7 +69,7 @@ class Reading(RequestHandler):
             self._unlearn()
 
     def _read(self, data: bytes, at: int) -> Read | None:
-        """The plain check that begins at `at`; None = there is none, or not a whole one."""
+        """The plain request that begins at `at`; None = there is none, or not all of it."""
         plan = self._plan
         if plan is None or not data.startswith((plan.get, plan.post), at):
             plan = self._find_plan(data, at)
@@ -83,8 +87,13 @@ class Reading(RequestHandler):
             if not block:
                 return None
             self._learn(plan.get, block, 0, plan.gets)
-        question = plan.recognise(data, at + len(plan.get), target_end)
-        return question and (plan, question, target_end + len(block), False)
+        query_at = at + len(plan.get)
+        question = plan.recognise(data, query_at, target_end)
+        if question is None:
+            if not _is_plain_query(plan, data[query_at:target_end]):
+                return None
+            question = WHOLE
+        return plan, question, target_end + len(block), False
 
     def _plain_block(self, plan: Plan, data: bytes, at: int) -> bytes:
         """What follows the target, if the headers are plain and let the peer in; else nothing."""
@@ -111,8 +120,7 @@ class Reading(RequestHandler):
         if not self._may_send(plan, block):
             return None
         self._learn(head, b"", len(head) + length, plan.posts)
-        question = plan.recognise(data, body_at, end)
-        return question and (plan, question, end, True)
+        return plan, plan.recognise(data, body_at, end) or WHOLE, end, True
 
     def _may_send(self, plan: Plan, block: bytes) -> bool:
         return not self._is_asked or self.lane.may_send(plan, self._address, block)
@@ -144,3 +152,10 @@ class Reading(RequestHandler):
         """What lets one agent in says nothing about another."""
         self._plan = None
         self._learn(_NOTHING_BEGINS_SO, b"", 0, [])
+
+
+def _is_plain_query(plan: Plan, query: bytes) -> bool:
+    """Whether aiohttp would hand it over as it stands, and to the pipeline."""
+    if len(query) > QUERY_BYTES_MAX or _QUERY.fullmatch(query) is None:
+        return False
+    return query.decode("ascii").lower() not in plan.codec.documents

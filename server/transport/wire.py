@@ -1,7 +1,9 @@
 """The fast lane: plain checks are answered from the bytes, before aiohttp makes a request of them.
 
 aiohttp's own connection class with a look at the bytes first. A whole, plain check of an agent
-whose protocol has a fast pair is answered here; everything else goes to aiohttp byte for byte.
+whose protocol has a fast pair is answered here; any other whole, plain request of such an agent, a
+payment above all, goes from here to the pipeline, one at a time on each connection; everything else
+goes to aiohttp byte for byte.
 What keeps that safe:
 
 - New bytes are looked at only while aiohttp is between messages: all it was given ended exactly
@@ -33,7 +35,7 @@ from aiohttp import web
 from server.transport.framing import Framing
 from server.transport.lane import Lane, Plan
 from server.transport.metrics import FIRST_BOUND
-from server.transport.reading import Reading
+from server.transport.reading import WHOLE, Reading
 from server.transport.slots import Slot
 
 TESTED = frozenset({"3.14.5"})
@@ -100,9 +102,11 @@ class Connection(Reading):
             self._receive(data, started)
             return
         plan = self._plan
-        assert plan is not None  # what begins so was learned from a request of its agent
-        question = plan.recognise(data, self._question_at, len(data) - self._suffix_size)
-        if question is None:
+        if (
+            plan is None  # nothing was learned, and this begins with what stands for that
+            or (question := plan.recognise(data, self._question_at, len(data) - self._suffix_size))
+            is None
+        ):
             self._receive(data, started)
             return
         account, echo, amount = question
@@ -144,11 +148,14 @@ class Connection(Reading):
             if read is None:
                 break
             plan, question, end, is_post = read
+            is_whole = question is WHOLE
+            if is_whole and self._slots:
+                break  # it may change what those before it ask for
             if plan is not last:
                 self._send(last, answers, started)
                 answers, last = [], plan
             account, _, amount = question
-            is_admitted = plan.rate.left > 0
+            is_admitted = plan.rate.left > 0 and not is_whole  # the pipeline asks for itself
             piece: bytes | None = None
             snapshot: bytes | None = None if is_admitted else _ABSENT
             if is_admitted:
@@ -164,6 +171,8 @@ class Connection(Reading):
                 slot = Slot(self, plan, question, (data, at, end), started, is_admitted=is_admitted)
                 self._take_slot(slot, snapshot)
             at = end
+            if is_whole:
+                break  # what follows may ask for what it changes
             room -= 1
         self._send(last, answers, started)
         if at < size:
@@ -219,10 +228,8 @@ class Connection(Reading):
     def _is_between_messages(self) -> bool:
         """Whether aiohttp has nothing of a message, and nothing to answer."""
         waiter = self._waiter
-        if waiter is None:  # its task has not begun to wait, or is at work
-            is_idle = not self._framing.count
-        else:
-            is_idle = not waiter.done()
+        # Without one its task has not begun to wait, or is at work.
+        is_idle = not self._framing.count if waiter is None else not waiter.done()
         return (
             is_idle
             and self._framing.is_between

@@ -178,6 +178,7 @@ def test_an_unusual_request_is_answered_alike(kind: str) -> None:
         varied(b"HTTP/1.1", b"HTTP/1.2"),
         varied(b"*/*", b"x" * 9000),
         varied(b"command", b"x" * 9000 + b"&command"),
+        b"\0" + check(),
         posted(b"Content-Length: 3\r\n"),
         posted(FORM + b"Transfer-Encoding: chunked\r\n"),
     ],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 from enum import Enum
+from typing import NamedTuple
 
 from server.money import Money
 
@@ -30,8 +31,7 @@ class ServiceDebt:
     debt: Money
 
 
-@dataclass(frozen=True, slots=True)
-class Meter:
+class Meter(NamedTuple):
     """A meter as a check shows it; `last_reading` in thousandths of its unit."""
 
     meter: str

@@ -70,7 +70,7 @@ class Glances:
             paid_at = middle + 2 if length < 0x80 else middle + length - 126
             key = value[14:at] + value[middle:paid_at]
             plain = self._plain.get(key)
-            if plain is None or with_meters:
+            if plain is None:
                 return self._show(value, key, (at, middle, paid_at), render, with_meters)
             unpack, size, shape = plain
             debts = shape.zeros.copy()
@@ -86,12 +86,13 @@ class Glances:
             address = self._texts.get(value[text_at:end])
             if holder is None or address is None or end > middle:
                 return self._show(value, key, (at, middle, paid_at), render, with_meters)
+            meters = read_meters(value[:middle], end, self._catalogue) if with_meters else ()
             advance = value[paid_at + size]
             if not advance:
-                return render(holder, address, sum(debts), shape.names, debts, ())
+                return render(holder, address, sum(debts), shape.names, debts, meters)
             advance, _ = unpack_signed(value, paid_at + size)
             debt = sum(debts) - advance
-            return render(holder, address, debt, _spread(debts, advance, shape), debts, ())
+            return render(holder, address, debt, _spread(debts, advance, shape), debts, meters)
         except _ERRORS:
             return None
 

@@ -39,6 +39,8 @@ _XSD = etree.XMLSchema(etree.fromstring(SCHEMA.encode()))
 _OURS = f"{{{NAMESPACE}}}"
 _OURS_CHARACTERS = len(_OURS)
 _PLACE = f"{_OURS}place"
+_NAMES = {f"{_OURS}{name}": name for name in OPERATIONS}
+_UNDERSTOOD = frozenset({SECURITY})
 _ENCODINGS = (xml.UTF_8,)
 # A request is read by verify, decode and encode; a tree is ten times its text, so few large ones.
 _SMALL_BYTES = 8192
@@ -86,11 +88,9 @@ def read(request: Request) -> Call:
 
 def _read(body: bytes) -> Call:
     envelope = soap.read(body, BODY_BYTES_MAX, _ENCODINGS)
-    soap.require_understood(envelope, (SECURITY,))
-    tag = str(envelope.content.tag)
-    name = tag.removeprefix(_OURS)
-    operation = OPERATIONS.get(name, Operation.UNKNOWN) if name != tag else Operation.UNKNOWN
-    return Call(envelope, operation, name if operation is not Operation.UNKNOWN else "")
+    soap.require_understood(envelope, _UNDERSTOOD)
+    name = _NAMES.get(str(envelope.content.tag), "")
+    return Call(envelope, OPERATIONS.get(name, Operation.UNKNOWN), name)
 
 
 _small = lru_cache(_SMALL_MAX)(_read)

@@ -33,7 +33,7 @@ _SYNC_QUICK = SyncPlan(accounts=30_000, rounds=1, lag_seconds=5)
 def main() -> int:
     """Run what is asked for; 0 unless a row could not be measured."""
     parser = argparse.ArgumentParser(prog="python -m loadtests.bench", description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="three minutes; does not count")
+    parser.add_argument("--quick", action="store_true", help="five minutes; does not count")
     parser.add_argument("--data", type=Path, default=Path("var/bench"), help="kept between runs")
     parser.add_argument("--part", choices=_PARTS, action="append", help="only this, repeatable")
     parser.add_argument("--rounds", type=int, help="instead of 7 (quick: 3)")

@@ -129,6 +129,9 @@ async def _valkey_restarted(site: Site) -> None:
 
 
 async def _postgres_restarted(site: Site) -> None:
+    connection = await asyncpg.connect(site.dsn)
+    await connection.execute("checkpoint")  # how long PostgreSQL itself takes is not the question
+    await connection.close()
     await asyncio.to_thread(site.store.postgres.stop)
     await asyncio.sleep(_AWAY_SECONDS)
     site.store.postgres.start()

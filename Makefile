@@ -24,7 +24,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 NODE_SOAP := soap@1.6.0
 PINNED := pyproject.toml constraints.txt
 
-.PHONY: help run test docs fuzz faults faults-mutants lint bench bench-quick load browser clients clean
+.PHONY: help run test docs fuzz faults faults-mutants lint bench bench-quick bench-codecs load browser clients clean
 .DELETE_ON_ERROR:
 
 help: ## this list
@@ -60,11 +60,14 @@ lint: $(VENV)/stamp-dev ## ruff and mypy --strict
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy --strict
 
-bench: $(VENV)/stamp-dev ## us beside others, 20 minutes, into docs/performance.md (BENCH_ARGS=)
+bench: $(VENV)/stamp-dev ## us beside others, half an hour, into docs/performance.md (BENCH_ARGS=)
 	$(BIN)/python -m loadtests.bench $(BENCH_ARGS)
 
-bench-quick: $(VENV)/stamp-dev ## the same in three minutes, printed; counts for nothing
+bench-quick: $(VENV)/stamp-dev ## the same in five minutes, printed; counts for nothing
 	$(BIN)/python -m loadtests.bench --quick $(BENCH_ARGS)
+
+bench-codecs: $(VENV)/stamp-dev ## µs for verify, decode and encode of a check, by protocol
+	$(BIN)/python -m loadtests.codecs
 
 load: $(VENV)/stamp-load ## locust's payday and month end on a demo, a minute each (LOAD_ARGS=)
 	$(BIN)/python -m loadtests.locust.run $(LOAD_ARGS)

@@ -53,6 +53,9 @@ _CONTENT_TYPES = {
 }
 _CODES_12 = {FaultCode.CLIENT: "Sender", FaultCode.SERVER: "Receiver"}
 _ENVELOPES = {f"{{{version.value}}}Envelope": version for version in Version}
+_PARTS = {
+    version: (f"{{{version.value}}}Header", f"{{{version.value}}}Body") for version in Version
+}
 _ACTION_12 = re.compile(r';\s*action\s*=\s*"?([^";]*)', re.IGNORECASE)
 
 
@@ -66,11 +69,12 @@ def read(
     version = _ENVELOPES.get(str(root.tag))
     if version is None:
         raise Refused(Refusal.MALFORMED, "not an envelope of SOAP 1.1 or 1.2", ENVELOPE)
-    bodies = root.findall(f"{{{version.value}}}Body")
+    header_tag, body_tag = _PARTS[version]
+    bodies = [child for child in root if child.tag == body_tag]
     if len(bodies) != 1 or len(bodies[0]) != 1:
         raise Refused(Refusal.MALFORMED, "not one Body with one child")
-    headers = root.findall(f"{{{version.value}}}Header/*")
-    return Envelope(version, tuple(headers), bodies[0][0])
+    headers = tuple(block for child in root if child.tag == header_tag for block in child)
+    return Envelope(version, headers, bodies[0][0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +101,18 @@ def require_understood(envelope: Envelope, known: Collection[str]) -> None:
     """Raises Refused(MALFORMED) for a mandatory block of ours whose tag is not among the known."""
     space = envelope.version.value
     for header in envelope.headers:
+        if header.tag in known:
+            continue
         role = header.get(f"{{{space}}}actor", header.get(f"{{{space}}}role", ""))
         mandatory = header.get(f"{{{space}}}mustUnderstand", "").strip() in ("1", "true")
-        if mandatory and role in _OURS and header.tag not in known:
+        if mandatory and role in _OURS:
             raise Refused(Refusal.MALFORMED, "a mandatory header block", MUST_UNDERSTAND)
 
 
 def local_name(element: etree._Element) -> str:
     """The element's name without its namespace."""
-    return str(element.tag).rpartition("}")[2]
+    tag = element.tag
+    return tag[tag.rfind("}") + 1 :] if isinstance(tag, str) else ""
 
 
 def expected_version(headers: Headers) -> Version:

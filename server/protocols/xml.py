@@ -19,6 +19,7 @@ BODY_BYTES_MAX = 262_144
 
 # Markup, white space that an attribute would lose, and what XML 1.0 (2.2) does not allow.
 _SPECIAL = re.compile('[&<>"\t\n\r]|[^ -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]')
+_MARKUP = re.compile('[&<>"]')
 _REFERENCES = {
     "&": "&amp;",
     "<": "&lt;",
@@ -47,9 +48,13 @@ _PARSER = etree.XMLParser(
 
 def escape(text: str) -> str:
     """Text for an element or a double-quoted attribute; illegal characters become U+FFFD."""
-    if _SPECIAL.search(text) is None:
+    # Only markup is special among what is printable, and nearly every text is.
+    if not text.isprintable():
+        return _SPECIAL.sub(lambda found: _REFERENCES.get(found[0], _REPLACEMENT), text)
+    if _MARKUP.search(text) is None:
         return text
-    return _SPECIAL.sub(lambda found: _REFERENCES.get(found[0], _REPLACEMENT), text)
+    text = text.replace("&", "&amp;").replace("<", "&lt;")
+    return text.replace(">", "&gt;").replace('"', "&quot;")
 
 
 def element(name: str, text: str) -> str:

@@ -102,7 +102,11 @@ def digest(salt: str, document: bytes) -> str:
 
 def _document(request: Request) -> bytes:
     """From the declaration to the closing tag: what stands around it is not signed."""
-    field = posted.field(request)
+    return _signed(posted.field(request))
+
+
+@lru_cache(_READ_MAX)
+def _signed(field: bytes) -> bytes:
     start, end = field.find(_DECLARATION), field.rfind(_CLOSING_TAG)
     if not 0 <= start < end:
         raise Refused(Refusal.MALFORMED, f"no {ROOT}", posted.FIELD)

@@ -11,8 +11,6 @@ import hmac
 from importlib.resources import files
 from zoneinfo import ZoneInfo
 
-from lxml import etree
-
 from server.accounts import is_account_number
 from server.agents import Agent
 from server.messages import (
@@ -60,7 +58,7 @@ from server.protocols.paynet.codes import (
 )
 from server.protocols.paynet.descriptors import FILES
 from server.protocols.paynet.fast import fast
-from server.protocols.paynet.request import Call, read, validated
+from server.protocols.paynet.request import Call, Strict, read, validated
 from server.protocols.paynet.settings import (
     ACCOUNT_KEY,
     METER_PREFIX,
@@ -100,14 +98,14 @@ def decode(request: Request) -> Command:
     return _command(call, strict, request.agent)
 
 
-def _require_our_service(strict: etree._Element, agent: Agent) -> None:
-    service = strict.findtext("serviceId")
-    if service is not None and str(int(service)) not in our_services(agent):
+def _require_our_service(strict: Strict, agent: Agent) -> None:
+    service = strict.text("serviceId")
+    if service and str(int(service)) not in our_services(agent):
         raise Refused(Refusal.NOT_PERMITTED, f"service {service}", "serviceId")
 
 
-def _command(call: Call, strict: etree._Element, agent: Agent) -> Command:
-    transaction = strict.findtext("transactionId", "")
+def _command(call: Call, strict: Strict, agent: Agent) -> Command:
+    transaction = strict.text("transactionId")
     match call.operation:
         case Operation.CHECK:
             return CheckAccount(_account(strict))
@@ -115,45 +113,45 @@ def _command(call: Call, strict: etree._Element, agent: Agent) -> Command:
             return Pay(
                 agent_payment_id=transaction,
                 account=_account(strict),
-                amount=Money.parse_kopecks(strict.findtext("amount", "")),
+                amount=Money.parse_kopecks(strict.text("amount")),
                 paid_at=_time(strict, "transactionTime", agent),
-                readings=tuple(_reading(element) for element in strict.iterchildren("reading")),
-                terminal=strict.findtext("terminal", ""),
+                readings=tuple(_reading(*each) for each in strict.readings),
+                terminal=strict.text("terminal"),
             )
         case Operation.STATUS:
             return GetStatus(agent_payment_id=transaction)
         case Operation.CANCEL:
-            return Cancel(agent_payment_id=transaction, reason=strict.findtext("reason", ""))
+            return Cancel(agent_payment_id=transaction, reason=strict.text("reason"))
         case Operation.STATEMENT:
             return _statement(strict, agent)
         case _:
-            return ChangeSecret("password", strict.findtext("newPassword", ""))
+            return ChangeSecret("password", strict.text("newPassword"))
 
 
-def _account(strict: etree._Element) -> str:
-    account = strict.findtext("account", "")
+def _account(strict: Strict) -> str:
+    account = strict.text("account")
     if not is_account_number(account):
         raise Refused(Refusal.ACCOUNT_MALFORMED, "unprintable characters")
     return account
 
 
-def _reading(element: etree._Element) -> Reading:
-    whole, _, rest = (element.text or "").partition(".")
-    return Reading(element.get("meter", ""), int(whole) * 1000 + int(f"{rest:0<3}"))
+def _reading(meter: str, text: str) -> Reading:
+    whole, _, rest = text.partition(".")
+    return Reading(meter, int(whole) * 1000 + int(f"{rest:0<3}"))
 
 
-def _statement(strict: etree._Element, agent: Agent) -> GetStatement:
+def _statement(strict: Strict, agent: Agent) -> GetStatement:
     # Payments are kept to the second, so one made within the first second belongs to the period.
     since = _time(strict, "dateFrom", agent).replace(microsecond=0)
     until = _time(strict, "dateTo", agent)
     if since > until:
         raise Refused(Refusal.DATE_MALFORMED, "dateFrom is after dateTo", "dateFrom")
-    return GetStatement(since, until, _ids_only(strict.findtext("onlyTransactionId", "")))
+    return GetStatement(since, until, _ids_only(strict.text("onlyTransactionId")))
 
 
-def _time(strict: etree._Element, name: str, agent: Agent) -> dt.datetime:
+def _time(strict: Strict, name: str, agent: Agent) -> dt.datetime:
     """UTC; a time without an offset is the agent's local time."""
-    moment = dt.datetime.fromisoformat(strict.findtext(name, ""))
+    moment = dt.datetime.fromisoformat(strict.text(name))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(agent.zone))
     return moment.astimezone(dt.UTC)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from server.accounts import AccountView, Meter
@@ -18,6 +19,9 @@ from server.protocols.paynet.settings import ACCOUNT_KEY, METER_PREFIX
 from server.protocols.readings import dial
 from server.protocols.xml import element, escape
 
+_CLOSED = "</paramValue></parameters>"
+# Keys are few: of services, and of meters for a while.
+_KEYS_MAX = 1024
 _NAMESPACE = "http://uws.provider.com/"
 
 
@@ -39,28 +43,36 @@ def information(view: AccountView, agent: Agent) -> str:
     """What an account owes, as parameters. Depends on nothing else, so it may be cached."""
     return "".join(
         (
-            parameter("balance", str(view.debt.kopecks)),
+            f"{_opened('balance')}{view.debt.kopecks}{_CLOSED}",
             parameter("name", view.holder),
             parameter("address", view.address),
-            *(parameter(f"debt_{due.service}", str(due.debt.kopecks)) for due in view.services),
+            *(
+                f"{_opened(f'debt_{due.service}')}{due.debt.kopecks}{_CLOSED}"
+                for due in view.services
+            ),
             meters(view.meters, METER_PREFIX.of(agent)),
         )
     )
 
 
 def meters(shown: Iterable[Meter], prefix: str) -> str:
-    """The meters among them."""
-    return "".join(_meter(meter, prefix) for meter in shown)
+    """The meters among them; their keys are no reading's, lest an agent's echo become a reading."""
+    return "".join([_meter(meter, prefix) for meter in shown]) if prefix else ""
 
 
 def _meter(meter: Meter, prefix: str) -> str:
-    """Two parameters whose keys are no reading's key, lest an agent's echo become a reading."""
-    if not prefix:
-        return ""
+    key = escape(f"{prefix}{meter.meter}")
+    measured = _measured(meter.service_name, meter.unit)
     last = "" if meter.last_reading is None else dial(meter.last_reading)
-    return parameter(
-        f"info_{prefix}{meter.meter}", f"{meter.service_name}, {meter.unit}"
-    ) + parameter(f"last_{prefix}{meter.meter}", last)
+    return (
+        f"<parameters><paramKey>info_{key}</paramKey><paramValue>{measured}{_CLOSED}"
+        f"<parameters><paramKey>last_{key}</paramKey><paramValue>{last}{_CLOSED}"
+    )
+
+
+@lru_cache(_KEYS_MAX)
+def _measured(service: str, unit: str) -> str:
+    return escape(f"{service}, {unit}")
 
 
 def performed(payment: Payment, agent: Agent) -> str:
@@ -133,7 +145,9 @@ def _transaction(number: int) -> str:
 
 def parameter(key: str, value: str) -> str:
     """A parameter of a result."""
-    return (
-        f"<parameters><paramKey>{escape(key)}</paramKey>"
-        f"<paramValue>{escape(value)}</paramValue></parameters>"
-    )
+    return f"{_opened(key)}{escape(value)}{_CLOSED}"
+
+
+@lru_cache(_KEYS_MAX)
+def _opened(key: str) -> str:
+    return f"<parameters><paramKey>{escape(key)}</paramKey><paramValue>"

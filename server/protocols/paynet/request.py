@@ -6,10 +6,11 @@ any order, xsi:type and unknown elements are ignored, dates may have a space for
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from itertools import islice
 
 from lxml import etree
 
@@ -27,6 +28,7 @@ _READ_MAX = 64
 
 _ARGUMENTS = "Arguments"
 _REASON_KEYS = ("cancel_reason_code", "cancel_reason_note")
+_READING = "reading"
 _DATES = frozenset({"transactionTime", "dateFrom", "dateTo"})
 _STRICT = etree.XMLSchema(xml.parse(files(__package__).joinpath("strict.xsd").read_bytes()))
 
@@ -37,7 +39,7 @@ _SHAPES = {
         "amount",
         "account",
         "terminal",
-        "reading",
+        _READING,
         "serviceId",
         "transactionId",
         "transactionTime",
@@ -52,7 +54,7 @@ _SHAPES = {
 _VIOLATIONS = {
     "amount": Refusal.AMOUNT_MALFORMED,
     "account": Refusal.ACCOUNT_MALFORMED,
-    "reading": Refusal.READING_IMPLAUSIBLE,
+    _READING: Refusal.READING_IMPLAUSIBLE,
     "transactionId": Refusal.PAYMENT_ID_MALFORMED,
     "transactionTime": Refusal.DATE_MALFORMED,
     "dateFrom": Refusal.DATE_MALFORMED,
@@ -93,13 +95,19 @@ def _read(body: bytes, action: str) -> Call:
     name = root.removesuffix(_ARGUMENTS)
     if not root.endswith(_ARGUMENTS) or name not in OPERATIONS:
         name = ""
-    children = [(soap.local_name(child), child) for child in envelope.content[: CHILDREN_MAX + 1]]
+    fields, parameters = [], []
+    for child in islice(envelope.content, CHILDREN_MAX + 1):
+        child_name = soap.local_name(child)
+        if child_name == "parameters":
+            parameters.append(_parameter(child))
+        else:
+            fields.append((child_name, _text(child)))
     return Call(
         version=envelope.version,
         operation=OPERATIONS.get(name, Operation.UNKNOWN),
         name=name or _operation_of(action),
-        fields=tuple((name, _text(child)) for name, child in children if name != "parameters"),
-        parameters=tuple(_parameter(child) for name, child in children if name == "parameters"),
+        fields=tuple(fields),
+        parameters=tuple(parameters),
         whole=len(envelope.content) <= CHILDREN_MAX,
     )
 
@@ -119,19 +127,38 @@ def _parameter(element: etree._Element) -> tuple[str, str]:
     return found.get("paramKey", ""), found.get("paramValue", "")
 
 
-def validated(call: Call, agent: Agent) -> etree._Element:
+@dataclass(frozen=True, slots=True)
+class Strict:
+    """A call as strict.xsd has found it valid."""
+
+    texts: Mapping[str, str]
+    """The first of each name."""
+    readings: tuple[tuple[str, str], ...]
+    """(meter, reading)."""
+
+    def text(self, name: str) -> str:
+        """The element's text; empty when it is not there."""
+        return self.texts.get(name, "")
+
+
+def validated(call: Call, agent: Agent) -> Strict:
     """The call in the form of strict.xsd. Raises Refused, with the part at fault as its field."""
     if call.operation is Operation.UNKNOWN:
         raise Refused(Refusal.UNKNOWN_OPERATION, "no such operation")
     if not call.whole:
         raise Refused(Refusal.MALFORMED, f"more than {CHILDREN_MAX} elements")
     strict = etree.Element(call.name)
+    texts: dict[str, str] = {}
+    readings = []
     for name in _SHAPES[call.operation]:
         for text, attributes in _sources(name, call, agent):
             etree.SubElement(strict, name, attributes).text = text
+            texts.setdefault(name, text)
+            if name == _READING:
+                readings.append((attributes["meter"], text))
     if not _STRICT.validate(strict):
         raise _violation(strict)
-    return strict
+    return Strict(texts, tuple(readings))
 
 
 def _sources(name: str, call: Call, agent: Agent) -> Iterator[tuple[str, dict[str, str]]]:

@@ -10,6 +10,7 @@ import { LogIn } from "./log_in/log_in.js";
 import { MismatchesPage } from "./mismatches/mismatches.js";
 import { Loading, Trouble } from "./parts/states.js";
 import { PaymentPage } from "./payment/payment.js";
+import { PaymentsPage } from "./payment/payments.js";
 import { RegistriesPage } from "./registries/registries.js";
 import { RegistryPage } from "./registry/registry.js";
 import { goTo, linkTo, useRoute } from "./route.js";
@@ -44,8 +45,7 @@ function Office() {
 
 function Desk({ session, onLogOut }) {
   const route = useRoute();
-  const known = PAGES[route.page] && (route.page !== "payments" || route.id !== null);
-  const page = known ? route.page : "registries";
+  const page = PAGES[route.page] ? route.page : "registries";
   useEffect(() => {
     if (route.page !== page) goTo(linkTo(page));
   }, [route.page]);
@@ -58,7 +58,7 @@ function Desk({ session, onLogOut }) {
 const PAGES = {
   registries: (route) => (route.id === null ? RegistriesPage : RegistryPage),
   mismatches: () => MismatchesPage,
-  payments: () => PaymentPage,
+  payments: (route) => (route.id === null ? PaymentsPage : PaymentPage),
   agents: (route) => (route.name ? AgentPage : AgentsPage),
 };
 

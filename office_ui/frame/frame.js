@@ -13,6 +13,7 @@ import { t } from "./words.js";
 const SECTIONS = [
   { page: "registries", icon: "bill" },
   { page: "mismatches", icon: "differ" },
+  { page: "payments", icon: "cash" },
   { page: "agents", icon: "person" },
 ];
 const DENSITY = "kvitok.density";
@@ -23,6 +24,7 @@ export function Frame({ session, page, onLogOut, children }) {
   useKeys({
     g: () => goTo(linkTo("registries")),
     m: () => goTo(linkTo("mismatches")),
+    p: () => goTo(linkTo("payments")),
     a: () => goTo(linkTo("agents")),
     "?": () => setHelp(true),
   });
@@ -63,7 +65,7 @@ export function Frame({ session, page, onLogOut, children }) {
   </div>`;
 }
 
-export const SHORT = { registries: "G", mismatches: "M", agents: "A" };
+export const SHORT = { registries: "G", mismatches: "M", payments: "P", agents: "A" };
 
 function useDensity() {
   const [comfortable, setComfortable] = useState(() => kept() === "comfortable");

@@ -8,6 +8,7 @@ import { t } from "./words.js";
 const KEYS = [
   ["G", "registries"],
   ["M", "mismatches"],
+  ["P", "payments"],
   ["A", "agents"],
   ["U", "upload"],
   ["J", "down"],

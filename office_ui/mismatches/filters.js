@@ -1,18 +1,16 @@
 // The filters of the list; they live in the address, so a link shows the same list.
-import { html, useEffect, useRef, useState } from "../../ui_kit/html.js";
+import { html } from "../../ui_kit/html.js";
 import { Icon } from "../../ui_kit/components/icon.js";
-import { useKeys } from "../frame/keys.js";
-import { Kbd } from "../parts/kbd.js";
+import { Search } from "../parts/search.js";
 import { t as shared } from "../parts/words.js";
 import { t } from "./words.js";
 
 const STATES = ["undone", "open", "assigned", "resolved", "closed", "all"];
-const TYPING_MS = 200;
 
 /** `onChange` gets the changed part of the query. */
 export function Filters({ query, kinds, agents, onChange }) {
   return html`<div class="filters">
-    <${Search} text=${query.text ?? ""} onText=${(text) => onChange({ text })} />
+    <${Search} label=${t("search")} text=${query.text ?? ""} onText=${(text) => onChange({ text })} />
     <${Choice} label=${t("filter.state")} name="state" value=${query.state ?? "undone"}
       options=${STATES.map((state) => [state, t(`state.${state}`)])}
       onValue=${(state) => onChange({ state: state === "undone" ? "" : state })} />
@@ -47,31 +45,4 @@ function Choice({ label, name, value, options, onValue }) {
         selected=${key === value}>${text}</option>`,
       )}
     </select></label>`;
-}
-
-function Search({ text, onText }) {
-  const input = useRef(null);
-  const [typed, setTyped] = useState(text);
-  useEffect(() => setTyped(text), [text]);
-  useEffect(() => {
-    if (typed === text) return undefined;
-    const timer = setTimeout(() => onText(typed), TYPING_MS);
-    return () => clearTimeout(timer);
-  }, [typed]);
-  useKeys({
-    "/": () => {
-      input.current.focus();
-      input.current.select();
-    },
-  });
-  const leave = (event) => {
-    if (event.key !== "Enter" && event.key !== "Escape") return;
-    event.stopPropagation();
-    event.target.blur();
-  };
-  return html`<label class="search"><span class="unseen">${t("search")}</span>
-    <${Icon} name="search" />
-    <input class="input search__input" ref=${input} type="search" placeholder=${t("search")}
-      value=${typed} onInput=${(event) => setTyped(event.target.value)} onKeyDown=${leave} />
-    <${Kbd}>/<//></label>`;
 }

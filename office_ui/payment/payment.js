@@ -6,21 +6,18 @@ import { formatDateShort, formatTime } from "../../ui_kit/dates.js";
 import { useKeys } from "../frame/keys.js";
 import { Kbd } from "../parts/kbd.js";
 import { useLoaded } from "../parts/loaded.js";
-import { Pill } from "../parts/pill.js";
 import { Loading, Trouble } from "../parts/states.js";
-import { t as shared } from "../parts/words.js";
 import { goTo, linkTo } from "../route.js";
 import { Amounts } from "./amounts.js";
+import { PaymentPill } from "./pill.js";
 import { Settled } from "./settled.js";
 import { t } from "./words.js";
-
-const PILLS = { credited: "safe", held: "look" };
 
 export function PaymentPage({ route }) {
   const detail = useLoaded(`/api/v1/office/payments/${route.id}`);
   useKeys({ Escape: back });
   return html`<div class="sheet" data-payment-page=${route.id}>
-    <p class="crumb"><a class="link" href=${linkTo("registries")} onClick=${(event) => {
+    <p class="crumb"><a class="link" href=${linkTo("payments")} onClick=${(event) => {
       event.preventDefault();
       back();
     }}><${Icon} name="back" size="1em" /> ${t("back")}</a> <${Kbd}>Esc<//></p>
@@ -31,7 +28,7 @@ export function PaymentPage({ route }) {
 }
 
 /** To where the person came from: a case, a registry. */
-const back = () => (history.length > 1 ? history.back() : goTo(linkTo("registries")));
+const back = () => (history.length > 1 ? history.back() : goTo(linkTo("payments")));
 
 function Payment({ detail }) {
   const { payment } = detail;
@@ -43,7 +40,7 @@ function Payment({ detail }) {
           ${t("line", { agent: detail.agent_title, number: payment.agent_payment_id })}</p>
       </div>
       <div class="head__tools">
-        <${Pill} kind=${PILLS[payment.state] ?? "closed"}>${shared(`payment.${payment.state}`)}<//>
+        <${PaymentPill} state=${payment.state} />
       </div>
     </header>
     <div class="registry">

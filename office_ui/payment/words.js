@@ -2,6 +2,21 @@
 import { defineWords } from "../../ui_kit/words.js";
 
 const ru = {
+  "list.title": "Платежи",
+  "list.line": "Что учтено, новые сверху. Найти можно по счёту, номеру у агента или нашему номеру.",
+  "list.search": "Счёт или номер платежа, целиком",
+  "list.empty": "Платежей пока нет",
+  "list.empty.text": "Они появятся здесь, как только их примет первый агент.",
+  "list.none": "Ничего не найдено",
+  "list.none.text": "Ищем по целому номеру: лицевому счёту, номеру у агента, нашему номеру.",
+  "list.reset": "Показать все",
+  "col.id": "№",
+  "col.agent": "Агент",
+  "col.number": "Номер у агента",
+  "col.account": "Счёт",
+  "col.recorded": "Учтён",
+  "col.state": "Состояние",
+
   title: "Платёж {id}",
   line: "{agent}, номер у агента {number}",
   back: "Назад",
@@ -64,6 +79,21 @@ const ru = {
 };
 
 const en = {
+  "list.title": "Payments",
+  "list.line": "What is recorded, the newest first. Search by account, by the agent's number or by ours.",
+  "list.search": "Account or payment number, whole",
+  "list.empty": "There are no payments yet",
+  "list.empty.text": "They appear here as soon as the first agent takes one.",
+  "list.none": "Nothing was found",
+  "list.none.text": "The search is for a whole number: an account, the agent's number or ours.",
+  "list.reset": "Show all",
+  "col.id": "No.",
+  "col.agent": "Agent",
+  "col.number": "Agent's number",
+  "col.account": "Account",
+  "col.recorded": "Recorded",
+  "col.state": "State",
+
   title: "Payment {id}",
   line: "{agent}, the agent's number {number}",
   back: "Back",

@@ -22,6 +22,20 @@ class HappeningShown(msgspec.Struct, frozen=True):
     reason: str
 
 
+class PaymentListed(msgspec.Struct, frozen=True):
+    """A payment in a list; times on its agent's clock and on the office's."""
+
+    payment: PaymentRow
+    agent_title: str
+
+
+class PaymentList(msgspec.Struct, frozen=True):
+    """A page of payments, the newest first; `next` continues, null = that was all."""
+
+    payments: list[PaymentListed]
+    next: int | None
+
+
 class PaymentDetail(msgspec.Struct, frozen=True):
     """A payment: what it settled line by line, what is left of it, its sums by 103-ФЗ.
 

@@ -63,9 +63,8 @@ def show(agent: AgentArgument, data: DataOption = None, as_json: JsonOption = Fa
     for name, value in _lines(row, settles):
         typer.echo(f"  {name:<36} {value}")
     for each in history:
-        typer.echo(
-            f"  {each.happened_at:%d.%m.%Y %H:%M}  {each.action}  {each.actor}  {each.reason}"
-        )
+        at = each.happened_at.astimezone()
+        typer.echo(f"  {at:%d.%m.%Y %H:%M}  {each.action}  {each.actor}  {each.reason}")
 
 
 def shape(row: AgentRow, settles: dt.date) -> dict[str, Any]:

@@ -118,7 +118,7 @@ def _lines(dossier: Dossier, due: dt.date) -> Iterator[str]:
     payment = dossier.payment
     yield f"{payment.payment_id}  {payment.agent} {payment.agent_payment_id}  {payment.state}"
     yield _fact(said("account", "счёт"), payment.account)
-    yield _fact(said("paid", "оплачен"), f"{payment.paid_at:%d.%m.%Y %H:%M}")
+    yield _fact(said("paid", "оплачен"), f"{payment.paid_at.astimezone():%d.%m.%Y %H:%M}")
     yield _fact(said("business day", "операционный день"), f"{payment.business_day:%d.%m.%Y}")
     yield _fact(said("its money is due on", "деньги должны прийти"), f"{due:%d.%m.%Y}")
     yield from settled_lines(dossier.settled)
@@ -131,7 +131,8 @@ def _lines(dossier: Dossier, due: dt.date) -> Iterator[str]:
         sums = [f"{name} {Money(getattr(amounts, f'{name}_kopecks'))}" for name in _AMOUNTS]
         yield f"  {amounts.source}: {', '.join(sums)}"
     for event in dossier.happenings:
-        yield f"  {event.happened_at:%d.%m.%Y %H:%M}  {event.kind}  {event.actor}  {event.reason}"
+        at = event.happened_at.astimezone()
+        yield f"  {at:%d.%m.%Y %H:%M}  {event.kind}  {event.actor}  {event.reason}"
 
 
 def _fact(name: str, value: str) -> str:

@@ -95,3 +95,10 @@ class Dossiers(Protocol):
     async def dossier(self, payment_id: int) -> Dossier | None:
         """By our number."""
         ...
+
+    async def find(self, text: str, before: int | None, limit: int) -> tuple[PaymentRow, ...]:
+        """Of an account, with an agent's number or ours; all of them for an empty text.
+
+        The newest first; `before` is the last payment_id of the page before.
+        """
+        ...

@@ -23,6 +23,18 @@ class PostgresDossiers:
         async with lent(self._pool) as connection:
             return await payment_dossier(connection, payment_id)
 
+    @lost_is_unknown
+    async def find(self, text: str, before: int | None, limit: int) -> tuple[PaymentRow, ...]:
+        """The newest first."""
+        our_number = int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0
+        async with lent(self._pool) as connection:
+            if text:
+                numbers = await connection.fetch(_FOUND, text, our_number, before, limit)
+            else:
+                numbers = await connection.fetch(_NEWEST, before, limit)
+            rows = await connection.fetch(PAYMENTS, [row["payment_id"] for row in numbers])
+        return tuple(PaymentRow(**row) for row in rows)
+
 
 async def payment_dossier(connection: Connection, payment_id: int) -> Dossier | None:
     """All of it as of one moment; None when there is no such payment."""
@@ -53,6 +65,21 @@ async def settled_of_account(connection: Connection, account: str) -> tuple[Sett
     return tuple(Settled(**row) for row in rows)
 
 
+_NEWEST = """
+select payment_id from ledger.payment where $1::bigint is null or payment_id < $1
+ order by payment_id desc limit $2
+"""
+_FOUND = """
+select payment_id from (
+  select payment_id from ledger.payment where account = $1
+  union
+  select k.payment_id from ledger.agents a
+    join ledger.payment_key k on k.agent = a.name and k.agent_payment_id = $1
+  union
+  select payment_id from ledger.payment where payment_id = $2) f
+ where payment_id is not null and ($3::bigint is null or payment_id < $3)
+ order by payment_id desc limit $4
+"""
 _MORE = """
 select p.terminal, a.settlement_days
   from ledger.payment p join ledger.agents a on a.name = p.agent

@@ -60,6 +60,26 @@ async def test_what_is_not_laid_over_charges_yet_is_said(database_dsn: str) -> N
         assert (sums(detail), detail["credited_kopecks"]) == ((0, 0, 7_777), 7_777)
 
 
+async def test_payments_are_found_by_account_and_by_either_number(database_dsn: str) -> None:
+    async with opened(database_dsn) as office, calling(office.url) as vera:
+        numbers = await settle(database_dsn)
+        _, page = await vera.get("/payments", limit=2)
+        ids = [each["payment"]["payment_id"] for each in page["payments"]]
+        assert (ids, page["next"]) == ([numbers[2], numbers[1]], numbers[1])
+        _, rest = await vera.get("/payments", before=page["next"])
+        assert rest["payments"][0]["payment"]["payment_id"] == numbers[0]
+        assert rest["next"] is None
+        for text, found in (
+            (ACCOUNT, numbers[::-1]),
+            ("8002", numbers[1:2]),
+            (str(numbers[0]), numbers[:1]),
+            ("nothing", []),
+        ):
+            _, page = await vera.get("/payments", text=text)
+            assert [each["payment"]["payment_id"] for each in page["payments"]] == found
+            assert {each["agent_title"] for each in page["payments"]} <= {"Банк «Волга»"}
+
+
 async def test_a_payment_that_there_is_not(database_dsn: str) -> None:
     async with opened(database_dsn) as office, calling(office.url) as vera:
         status, said = await vera.get("/payments/1")

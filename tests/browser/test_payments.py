@@ -75,6 +75,22 @@ def test_from_a_registrys_line_to_its_payment_and_back(vera: Clerk) -> None:
     vera.page.wait_for_selector(".buckets")
 
 
+def test_a_payment_is_found_by_its_account(vera: Clerk, shoot: Shoot) -> None:
+    vera.press("p")
+    rows = vera.page.locator("tr[data-payment]")
+    expect(rows.first).to_have_attribute("data-payment", str(PAYMENTS[2]))
+    shoot(vera.page, "office-19-payments")
+    vera.press("/")
+    vera.page.keyboard.type("1000005")
+    expect(rows).to_have_count(len(PAYMENTS))
+    vera.press("Escape", "j", "Enter")
+    vera.page.wait_for_selector(f"[data-payment-page='{PAYMENTS[2]}'] .settled")
+    vera.press("Escape")
+    expect(rows).to_have_count(len(PAYMENTS))
+    vera.go("payments?text=77")
+    expect(vera.page.get_by_text("Ничего не найдено")).to_be_visible()
+
+
 def test_english_is_complete(vera: Clerk) -> None:
     vera.page.get_by_role("button", name="English").click()
     for payment in PAYMENTS:

@@ -1,7 +1,7 @@
 """`make bench-codecs`: what a protocol costs apart from everything else, in µs of one core.
 
 A check is verified, decoded, answered for an account with its services, and signed. Each request is
-written by the protocol's client side and has an account of its own, so that nothing is remembered of
+written by the protocol's client side and has an account of its own: nothing is remembered of
 the request before. Protocols take turns and the least of many rounds counts for each request: what
 else the machine does only ever adds. Where there is no check, what begins a payment is measured.
 """

@@ -52,14 +52,23 @@ async def test_questions_of_one_turn_are_one_round_trip_to_each_node(
 ) -> None:
     async with town.syncing(), town.near_caches() as (cache,):
         await at_hand(cache, [accounts_on(member)[0] for member in valkeys.primaries])
-        before = [reads(member) for member in valkeys.primaries]
         lookups = cache.counters()["database_lookups"]
         numbers = [str(FIRST + number) for number in range(ACCOUNTS)]
-        await asyncio.gather(*(kopecks_owed(cache, number) for number in numbers))
-        for member, (wakes, gets) in zip(valkeys.primaries, before, strict=True):
-            wakes_after, gets_after = reads(member)
-            assert gets_after - gets >= len(accounts_on(member)) - 1
-            assert wakes_after - wakes < 60, "a batch is one read, not one for each account"
+
+        async def few_reads() -> bool:
+            """A batch is one read, not one for each account; but others read meanwhile, too."""
+            for number in numbers:
+                cache.evict(number)
+            before = [reads(member) for member in valkeys.primaries]
+            await asyncio.gather(*(kopecks_owed(cache, number) for number in numbers))
+            after = [reads(member) for member in valkeys.primaries]
+            are_few = []
+            for member, then, now in zip(valkeys.primaries, before, after, strict=True):
+                assert now[1] - then[1] >= len(accounts_on(member))
+                are_few.append(now[0] - then[0] < 60)
+            return all(are_few)
+
+        await eventually(few_reads)
         assert cache.counters()["database_lookups"] == lookups
 
 

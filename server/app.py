@@ -44,11 +44,13 @@ from server.storage.staff import StaffBook
 from server.storage.suspicions import UnknownAccounts
 from server.storage.workbench import PostgresWorkbench
 from server.supervisor import Ready
+from server.transport.access_log import AccessLog
 from server.transport.answer import Answering
 from server.transport.connections import Gate, Watch, raise_files_limit
-from server.transport.http import ProtocolDoor, observe
+from server.transport.http import ProtocolDoor
 from server.transport.lane import Lane
 from server.transport.limits import PeerGuard, Rates
+from server.transport.observing import Observer
 from server.transport.operate import Operate
 from server.transport.proxies import behind_proxies
 from server.transport.wire import FastSite, is_tested
@@ -142,8 +144,9 @@ async def _application(
         counters=PostgresCounters(pool),
     )
     rates = Rates(time.monotonic)
-    answering = Answering(desk, rates, near_cache.claim, observe)
-    lane = _lane(settings, book, near_cache, answering, rates)
+    log = AccessLog()
+    answering = Answering(desk, rates, near_cache.claim, Observer(log, _now))
+    lane = _lane(settings, book, near_cache, answering, rates, log)
     stack.push_async_callback(lane.stop)
     passwords = Passwords()
     stack.callback(passwords.close)
@@ -197,7 +200,12 @@ def _clock_bounds(settings: Settings) -> ClockBounds:
 
 
 def _lane(
-    settings: Settings, book: AgentBook, near_cache: NearCache, answering: Answering, rates: Rates
+    settings: Settings,
+    book: AgentBook,
+    near_cache: NearCache,
+    answering: Answering,
+    rates: Rates,
+    log: AccessLog,
 ) -> Lane:
     lane = Lane(
         book.current,
@@ -208,6 +216,7 @@ def _lane(
         head_bytes_max=settings.header_bytes_max,
         body_bytes_max=settings.body_bytes_max,
         proxies=settings.proxy_networks(),
+        log=log,
     )
     lane.start()
     return lane

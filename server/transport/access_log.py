@@ -53,10 +53,10 @@ class AccessLog:
 
 
 class Lines:
-    """Many lines of one kind at a time: checks of an agent that went well."""
+    """Many lines of one kind at a time: requests of an agent that went well."""
 
-    def __init__(self, agent: str, method: str) -> None:
-        self._before, self._between, self._after = _line(agent, method)
+    def __init__(self, agent: str, method: str, operation: str = CHECK) -> None:
+        self._before, self._between, self._after = _line(agent, method, operation)
 
     def of(self, accounts: Sequence[bytes], stamp: str) -> str:
         """A line for each account, which is ASCII and mostly hidden; `stamp` is ISO 8601."""
@@ -65,7 +65,7 @@ class Lines:
         return self._before + shown.replace("\n", after + self._before) + after
 
 
-def _line(agent: str, method: str) -> tuple[str, str, str]:
+def _line(agent: str, method: str, operation: str) -> tuple[str, str, str]:
     """A line's pieces: before the end of the account, between it and the time, after the time.
 
     Where a logger puts the time first, as for a person at a terminal, the line is a plain one.
@@ -73,7 +73,7 @@ def _line(agent: str, method: str) -> tuple[str, str, str]:
     said = {
         "agent": agent,
         "method": method,
-        "operation": CHECK,
+        "operation": operation,
         "outcome": OK,
         "account": f"***{_ACCOUNT}",
     }

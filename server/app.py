@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import datetime as dt
 import signal
 import socket
@@ -91,8 +92,15 @@ async def _work(
         stack.push_async_callback(runner.cleanup)
         _watch_connections(settings, runner)
         await _site(settings, runner, listener, lane).start()
+        _leave_alone_what_stays()
         ready()
         await stopping.wait()
+
+
+def _leave_alone_what_stays() -> None:
+    """Modules and protocols live as long as the worker: a look at all of them would be a pause."""
+    gc.collect()
+    gc.freeze()
 
 
 def _watch_connections(settings: Settings, runner: web.AppRunner) -> None:

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +52,9 @@ def everywhere(pid: int) -> None:
     """Let a tree of processes run on every core that this process may use."""
     usable = os.sched_getaffinity(0)
     for member in (pid, *processes.descendants(pid)):
-        for thread in Path(f"/proc/{member}/task").iterdir():
-            os.sched_setaffinity(int(thread.name), usable)
+        with suppress(FileNotFoundError, ProcessLookupError):  # it may just have ended
+            for thread in Path(f"/proc/{member}/task").iterdir():
+                os.sched_setaffinity(int(thread.name), usable)
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:

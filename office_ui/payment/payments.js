@@ -55,6 +55,10 @@ function Body({ list, rows, text, selected, onOpen, onMore, full }) {
         (row) => html`<${Row} key=${row.payment.payment_id} row=${row}
         selected=${row.payment.payment_id === selected} onOpen=${onOpen} />`,
       )}</tbody>
+      <tfoot class="table__foot"><tr>
+        <td class="first" colspan="6">${t("list.shown", { n: rows.length })}</td>
+        <td class="right"><${Money} kopecks=${totalOf(rows)} /></td>
+      </tr></tfoot>
     </table>
     ${
       list.data.next &&
@@ -63,6 +67,8 @@ function Body({ list, rows, text, selected, onOpen, onMore, full }) {
       ${shared("list.more")}<//></div>`
     }`;
 }
+
+const totalOf = (rows) => rows.reduce((all, { payment }) => all + payment.amount_kopecks, 0);
 
 function Row({ row: { payment, agent_title: agent }, selected, onOpen }) {
   const { payment_id: id } = payment;

@@ -1,5 +1,5 @@
 // What a payment's page says.
-import { defineWords } from "../../ui_kit/words.js";
+import { counted, defineWords } from "../../ui_kit/words.js";
 
 const ru = {
   "list.title": "Платежи",
@@ -10,6 +10,7 @@ const ru = {
   "list.none": "Ничего не найдено",
   "list.none.text": "Ищем по целому номеру: лицевому счёту, номеру у агента, нашему номеру.",
   "list.reset": "Показать все",
+  "list.shown": ({ n }) => `Показано: ${counted(n, ["платёж", "платежа", "платежей"])}`,
   "col.id": "№",
   "col.agent": "Агент",
   "col.number": "Номер у агента",
@@ -87,6 +88,7 @@ const en = {
   "list.none": "Nothing was found",
   "list.none.text": "The search is for a whole number: an account, the agent's number or ours.",
   "list.reset": "Show all",
+  "list.shown": ({ n }) => `${counted(n, ["payment", "payments"])} shown`,
   "col.id": "No.",
   "col.agent": "Agent",
   "col.number": "Agent's number",

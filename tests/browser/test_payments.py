@@ -79,6 +79,7 @@ def test_a_payment_is_found_by_its_account(vera: Clerk, shoot: Shoot) -> None:
     vera.press("p")
     rows = vera.page.locator("tr[data-payment]")
     expect(rows.first).to_have_attribute("data-payment", str(PAYMENTS[2]))
+    assert "Показано: 10 платежей" in vera.text(".table__foot")
     shoot(vera.page, "office-19-payments")
     vera.press("/")
     vera.page.keyboard.type("1000005")

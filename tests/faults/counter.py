@@ -48,7 +48,7 @@ async def _ask(place: Place, network: Network, request: bytes) -> Answer | None:
         line.close()
 
 
-def eventually(what: Callable[[], bool], seconds: float = 20.0) -> float:
+def eventually(what: Callable[[], bool], seconds: float = 60.0) -> float:
     """Wait until it is so; how many seconds that took."""
     started = time.monotonic()
     while not what():

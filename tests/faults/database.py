@@ -25,6 +25,11 @@ SETTINGS = {
     "wal_keep_size": "64MB",
 }
 _READY_SECONDS, _RESTARTS = 5.0, 5
+_STANDBY, _STANDBY_SECONDS = "standby", 30.0
+_IS_WAITED_FOR = (
+    "select exists (select from pg_stat_replication"
+    f" where application_name = '{_STANDBY}' and sync_state = 'sync')"
+)
 
 
 class Database:
@@ -132,7 +137,8 @@ class Database:
         done = run(
             [
                 find_postgres()["pg_basebackup"],
-                *("-d", self.server.dsn, "-D", directory / "data"),
+                *("-d", f"{self.server.dsn}?application_name={_STANDBY}"),
+                *("-D", directory / "data"),
                 *("--checkpoint=fast", "--no-sync", "--write-recovery-conf"),
             ],
             identity_of(directory),
@@ -140,7 +146,14 @@ class Database:
         assert done.returncode == 0, done.stderr
         self.standby = self._made(directory)
         self.standby.start()
-        self._set_standbys("*")
+        # By name: the sync of a server reads the log too, and `*` would take it for a standby.
+        self._set_standbys(_STANDBY)
+        deadline = time.monotonic() + _STANDBY_SECONDS
+        while not run_now(_fetch(self.dsn, _IS_WAITED_FOR)):
+            assert time.monotonic() < deadline, "nobody waits for the standby"
+            time.sleep(0.05)
+        # It is the checkpointer that tells everybody to wait, when it has read the setting.
+        run_now(_execute(self.dsn, "checkpoint"))
 
     def standby_pids(self) -> list[int]:
         """The standby's postmaster and its children."""
@@ -175,6 +188,14 @@ async def _execute(dsn: str, *statements: str) -> None:
     try:
         for statement in statements:
             await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+async def _fetch(dsn: str, query: str) -> object:
+    connection = await asyncpg.connect(dsn, timeout=10)
+    try:
+        return await connection.fetchval(query)
     finally:
         await connection.close()
 

@@ -20,6 +20,7 @@ from tests.faults.stage import Stage
 _EFFECT_SECONDS = 0.5
 """How long something that takes no time is felt."""
 _TWICE_SECONDS = 0.05
+_RENEWED_SECONDS = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,8 @@ class Director:
         self._stage = stage
         self.outages: list[Outage] = []
         self._began: dict[Fault, float] = {}
+        self._renewed: list[int] = []
+        """Workers that were told to make room for others."""
 
     def perform(self, faults: Sequence[Fault]) -> None:
         """Returns when the last fault has ended."""
@@ -68,6 +71,13 @@ class Director:
             host.await_start()
         self.outages = [self._whole(outage) for outage in self.outages]
         return time.monotonic()
+
+    def await_renewed(self) -> None:
+        """Until workers that were told to go have gone: they hang up when they do."""
+        deadline = time.monotonic() + _RENEWED_SECONDS
+        while any(map(processes.is_alive, self._renewed)):
+            assert time.monotonic() < deadline, f"not renewed: {self._renewed}"
+            time.sleep(0.05)
 
     def _whole(self, outage: Outage) -> Outage:
         """A server that was told to start is away until it answers."""
@@ -150,6 +160,7 @@ class Director:
     def _renew_workers(self, fault: Fault) -> None:
         host = self._stage.hosts[fault.host]
         if host.is_alive() and host.process is not None:
+            self._renewed += host.pids("worker")
             processes.send([host.process.pid], signal.SIGHUP)
 
     # Clocks and disks

@@ -86,6 +86,7 @@ def run_faults(stage: Stage, seed: int, faults: Sequence[Fault]) -> Run:
     working.result(_SETTLE_SECONDS + 30)
     watch.passed("settling")
     background.run(billing.settle())
+    director.await_renewed()
     facts = background.run(_facts(stage, day, before))
     watch.passed("equal")
     verdict = judge(history, facts, director.outages)

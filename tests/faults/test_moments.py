@@ -148,6 +148,31 @@ def test_what_was_answered_is_on_disk(open_stage: OpenStage, background: Backgro
     assert background.run(is_recorded(database.dsn, "73"))
 
 
+def test_an_answer_waits_for_the_standby_and_for_nobody_else(
+    open_stage: OpenStage, background: Background
+) -> None:
+    """The server's sync reads the log as a standby does, and must not be taken for one."""
+    stage = open_stage()
+    await_whole(background, stage)
+    database = stage.database
+    database.replicate()
+    processes.send(database.standby_pids(), signal.SIGSTOP)
+    assert not background.run(is_committed(database.dsn, "create table before ()"))
+    database.go_on()
+    assert background.run(is_committed(database.dsn, "create table afterwards ()", 60))
+
+
+async def is_committed(dsn: str, statement: str, seconds: float = 2) -> bool:
+    connection = await asyncpg.connect(dsn)
+    try:
+        await connection.execute(statement, timeout=seconds)
+    except TimeoutError:
+        return False
+    finally:
+        connection.terminate()
+    return True
+
+
 async def is_recorded(dsn: str, key: str) -> bool:
     connection = await asyncpg.connect(dsn)
     try:

@@ -24,9 +24,10 @@ from loadtests.bench import shapes
 from loadtests.bench.figures import quantile
 from loadtests.bench.keys import UNIFORM, drawn
 from loadtests.bench.load import Generator, Sample, Target
-from loadtests.bench.machine import Cores, moved_to, said_by, started_on
+from loadtests.bench.machine import Cores, cpu_seconds, moved_to, said_by, started_on
 from loadtests.bench.ours import OurServer, Store
 from loadtests.bench.peers.launch import free_port, listens, until
+from loadtests.bench.posting_store import janitor_of, open_day, take_in
 from loadtests.bench.rounds import shuffled
 
 CORE_MANY, ONE_MANY, BATCH = "core, 256 payers", "one transaction, 256 payers", "batch of 256"
@@ -49,6 +50,8 @@ class Posting:
     """`per_second` and, but for the batch, `p50_ms`, `p99_ms`."""
     http: dict[str, list[Sample]]
     """Server CPU here includes PostgreSQL's."""
+    later_us: list[float]
+    """Of ours, per payment and round: what allocates payments to charges ten seconds after them."""
     batch_by: str
     """The program that drove the batch."""
     accounts: int
@@ -72,40 +75,33 @@ def run(accounts: int, rounds: int, seconds: int, directory: Path, cores: Cores)
         fed = stack.enter_context(Store(directory / "posting-http", accounts, cores))
         server = stack.enter_context(OurServer(fed.where, directory, "posting", cores))
         server.wait_until_complete()
+        asyncio.run(take_in(fed.postgres.dsn))
+        janitor = asyncio.run(janitor_of(fed.postgres.dsn, server.pid))
         for store in (plain, fed):
             moved_to(cores.server, store.postgres_pid)
             moved_to(cores.load, store.valkey_pid)
         for store in (plain, fed):
-            asyncio.run(_open_day(store.postgres.dsn))
+            asyncio.run(open_day(store.postgres.dsn))
         peer = stack.enter_context(_peer(plain.postgres.dsn, cores))
         core = _Core(plain.postgres.dsn, accounts, seconds, cores)
-        http = _Http(Generator(directory, cores, wrk=""), accounts, seconds)
+        http = _Http(Generator(directory, cores, wrk=""), accounts, seconds, janitor)
         targets = {
             OURS_HTTP: _target(server.port, "/pay/osmp", [server.pid], fed),
             PEER_HTTP: _target(peer[0], "/pay", [peer[1]], plain),
         }
         work: dict[str, Callable[[int], Figures | Sample]] = dict(core.rows())
-        work |= {name: partial(http.measured, target) for name, target in targets.items()}
+        work[OURS_HTTP] = partial(http.ours, targets[OURS_HTTP])
+        work[PEER_HTTP] = partial(http.measured, targets[PEER_HTTP])
         found: dict[str, list[Figures | Sample]] = {name: [] for name in work}
         for number, name in shuffled(list(work), rounds):
             found[name].append(work[name](number))
     return Posting(
         core={name: [f for f in found[name] if isinstance(f, dict)] for name in core.rows()},
         http={name: [f for f in found[name] if isinstance(f, Sample)] for name in targets},
+        later_us=http.later_us,
         batch_by=core.batch_by,
         accounts=accounts,
     )
-
-
-async def _open_day(dsn: str) -> None:
-    """Today's, for those who do not open it themselves; and the pages of a used database."""
-    connection = await asyncpg.connect(dsn)
-    await connection.execute(
-        "insert into ledger.business_day (agent, day) values ('osmp', current_date)"
-        " on conflict do nothing"
-    )
-    await connection.execute("vacuum analyze")
-    await connection.close()
 
 
 @contextmanager
@@ -145,10 +141,21 @@ def _target(port: int, path: str, server: Sequence[int], store: Store) -> Target
 
 
 class _Http:
-    def __init__(self, generator: Generator, accounts: int, seconds: int) -> None:
+    def __init__(
+        self, generator: Generator, accounts: int, seconds: int, janitor: Sequence[int]
+    ) -> None:
         self._generator = generator
         self._accounts = accounts
         self._seconds = seconds
+        self._janitor = janitor
+        self.later_us: list[float] = []
+
+    def ours(self, target: Target, number: int) -> Sample:
+        """`measured`, with what the janitor's share of it is."""
+        before = cpu_seconds(self._janitor)
+        sample = self.measured(target, number)
+        self.later_us.append((cpu_seconds(self._janitor) - before) / sample.requests * 1e6)
+        return sample
 
     def measured(self, target: Target, number: int) -> Sample:
         """Every connection pays again when it is answered; no number comes twice."""

@@ -35,7 +35,7 @@ _HERE = Path(__file__).parent
 _ROOT = _HERE.parents[2]
 _MODULES = ("/usr/lib/nginx/modules", "/usr/lib64/nginx/modules", "/usr/share/nginx/modules")
 _LUA_REDIS = Path("/usr/share/lua/5.1/nginx/redis.lua")
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0
 _SHARED_MEGABYTES = 2048
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -28,31 +29,51 @@ class Line:
     """One connection; blocking, because what comes after an answer must follow at once."""
 
     def __init__(self, port: int) -> None:
-        self._socket = socket.create_connection(("127.0.0.1", port), timeout=_ANSWER_SECONDS)
+        self._socket = socket.create_connection(("127.0.0.1", port))
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._wait_at_most(_ANSWER_SECONDS)
         self._buffer = b""
         self.port = port
         self.received = 0.0
         """When the last byte that there is came (perf_counter)."""
 
+    def _wait_at_most(self, seconds: float) -> None:
+        # Python's own timeouts take a system call more, before every send too.
+        whole = int(seconds)
+        period = struct.pack("ll", whole, int((seconds - whole) * 1e6))
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, period)
+
     def send(self, requests: bytes) -> None:
         """Raises one of LOST."""
         self._socket.sendall(requests)
 
+    def await_bytes(self) -> None:
+        """Until something comes; mostly it is the whole answer. Raises one of LOST."""
+        data = self._socket.recv(_CHUNK_BYTES)
+        self.received = time.perf_counter()
+        if not data:
+            raise EOFError("the server hung up")
+        self._buffer += data
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether a whole answer is there."""
+        return self._end() is not None
+
+    def _end(self) -> tuple[int, int] | None:
+        """Where the answer's head ends, and the answer."""
+        head_end = self._buffer.find(_HEAD_END) + len(_HEAD_END)
+        if head_end < len(_HEAD_END):
+            return None
+        length = _LENGTH.search(self._buffer, 0, head_end)
+        end = head_end + (int(length[1]) if length else 0)
+        return (head_end, end) if len(self._buffer) >= end else None
+
     def receive(self) -> Reply:
         """The next answer. Raises one of LOST."""
-        while True:
-            head_end = self._buffer.find(_HEAD_END) + len(_HEAD_END)
-            if head_end >= len(_HEAD_END):
-                length = _LENGTH.search(self._buffer, 0, head_end)
-                end = head_end + (int(length[1]) if length else 0)
-                if len(self._buffer) >= end:
-                    break
-            data = self._socket.recv(_CHUNK_BYTES)
-            self.received = time.perf_counter()
-            if not data:
-                raise EOFError("the server hung up")
-            self._buffer += data
+        while (found := self._end()) is None:
+            self.await_bytes()
+        head_end, end = found
         reply = Reply(int(self._buffer[9:12]), self._buffer[head_end:end])
         self._buffer = self._buffer[end:]
         return reply
@@ -64,11 +85,11 @@ class Line:
     @contextmanager
     def patience(self, seconds: float) -> Iterator[None]:
         """Wait for answers no longer than that, in this block."""
-        self._socket.settimeout(seconds)
+        self._wait_at_most(seconds)
         try:
             yield
         finally:
-            self._socket.settimeout(_ANSWER_SECONDS)
+            self._wait_at_most(_ANSWER_SECONDS)
 
     def worker(self, among: list[int]) -> int:
         """Which of the processes has the other end; 0 = none. After an answer has come."""

@@ -26,7 +26,7 @@ from tests.freshness.owed import Book, Owed, debt_in
 AT_ONCE_SECONDS = 0.0001
 """A check counts when it left so soon after the answer."""
 _AT_A_TIME = 5
-_TAIL_ALONE, _TAIL_OF_TWO = 4, 6
+_TAIL_ALONE, _TAIL_OF_TWO = 6, 10
 _PAUSE_SECONDS = 0.02
 _NICENESS = -10
 """Where it may: who is woken by a check must not come before the check of the next worker."""
@@ -224,8 +224,9 @@ class Payer:
         done.account.pending = done.kopecks
         if workers:
             worker = self.dice.choice(workers)
-            self._ask(worker, worker.paying, done.request(), answered=False)
-            self._team.drop(worker)
+            with suppress(*LOST):
+                worker.paying.send(done.request())
+            self.drop(worker)
         for look in self._looks(self._team.known(), done.account, 0):
             if self._send(look, self._checks[look.network.agent, done.account.number]):
                 self._read([look])
@@ -280,13 +281,22 @@ class Payer:
         # Everything is at hand before the answer comes, so that nothing is between the two.
         looks = self._looks(workers, account, which)
         check = self._checks[looks[0].network.agent, account.number]
-        reply = self._ask(asked, asked.paying, request)
-        if reply is None:
+        line = asked.paying
+        try:
+            line.send(request)
+            line.await_bytes()
+            sent = [look for look in looks if self._send(look, check)]
+            gap = time.perf_counter() - line.received
+            is_whole = line.is_answered
+            reply, received = line.receive(), line.received
+        except LOST:
+            self.drop(asked)
             return None
-        sent = [look for look in looks if self._send(look, check)]
-        received = asked.paying.received
-        self._count(len(sent), time.perf_counter() - received)
-        return reply, received, sent
+        if is_whole:  # else they left before its last byte
+            self._count(len(sent), gap)
+            return reply, received, sent
+        self._read(sent)
+        return reply, received, []
 
     def _looks(self, workers: list[Worker], account: Owed, which: int) -> list[Look]:
         network, moment = self.dice.choice(NETWORKS), account.moment
@@ -306,16 +316,6 @@ class Payer:
             self.seen.at_once += looks
         else:
             self.seen.later += looks
-
-    def _ask(
-        self, worker: Worker, line: Line, request: bytes, *, answered: bool = True
-    ) -> Reply | None:
-        try:
-            line.send(request)
-            return line.receive() if answered else None
-        except LOST:
-            self.drop(worker)
-            return None
 
     def drop(self, worker: Worker) -> None:
         """It died."""

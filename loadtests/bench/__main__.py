@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from loadtests.bench import lookups, posting_run, sizes, sync_run
+from loadtests.bench import lookups, memory_run, posting_run, sizes, sync_run
 from loadtests.bench.load import Generator
 from loadtests.bench.lookups import Plan
 from loadtests.bench.machine import Cores, busy_now, described
@@ -20,11 +20,13 @@ from loadtests.bench.sync_run import SyncPlan
 _ROOT = Path(__file__).parents[2]
 _PAGE, _PICTURES = _ROOT / "docs/performance.md", _ROOT / "docs/img"
 Found = TypeVar("Found")
-_PARTS = ("lookups", "sizes", "posting", "sync")
+_PARTS = ("lookups", "sizes", "memory", "posting", "sync")
 
 FULL = Plan(accounts=1_000_000, rounds=7, warm_up=3, seconds=2, latency_seconds=3)
 QUICK = Plan(accounts=100_000, rounds=3, warm_up=1, seconds=1, latency_seconds=2)
 _SIZES_FULL, _SIZES_QUICK = (10_000, 1_000_000, 10_000_000), (10_000, 300_000)
+_MEMORY_FULL, _MEMORY_QUICK = (1_000_000, 10_000_000), (10_000, 100_000)
+_NEAR_FULL, _NEAR_QUICK = 1_000_000, 50_000
 _POSTING_ACCOUNTS = 100_000
 _SYNC_FULL = SyncPlan(accounts=1_000_000, rounds=3, lag_seconds=12)
 _SYNC_QUICK = SyncPlan(accounts=30_000, rounds=1, lag_seconds=5)
@@ -72,6 +74,7 @@ def _measured(options: argparse.Namespace) -> Run:
         accounts=plan.accounts,
         lookups=measured("lookups", lambda: lookups.run(plan, directory, cores)),
         sizes=measured("sizes", lambda: _sizes(options.quick, plan, directory, cores)),
+        memory=measured("memory", lambda: _memory(options.quick, directory)),
         posting=measured("posting", lambda: _posting(plan, directory, cores)),
         synced=measured("sync", lambda: sync_run.run(_sync_plan(options), directory, cores)),
         load_averages=tuple(loads),
@@ -88,6 +91,11 @@ def _measured(options: argparse.Namespace) -> Run:
 def _sizes(quick: bool, plan: Plan, directory: Path, cores: Cores) -> sizes.Sizes:
     counts = _SIZES_QUICK if quick else _SIZES_FULL
     return sizes.run(counts, plan.rounds, plan.seconds, directory, cores)
+
+
+def _memory(quick: bool, directory: Path) -> memory_run.Memory:
+    counts = _MEMORY_QUICK if quick else _MEMORY_FULL
+    return memory_run.run(counts, _NEAR_QUICK if quick else _NEAR_FULL, directory)
 
 
 def _posting(plan: Plan, directory: Path, cores: Cores) -> posting_run.Posting:

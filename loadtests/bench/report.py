@@ -11,6 +11,7 @@ from loadtests.bench.figures import spread
 from loadtests.bench.goals import costs, goal_table, lookup_goals, why_it_does_not_count
 from loadtests.bench.load import Sample
 from loadtests.bench.lookups import HALF, STEADY, Lookups
+from loadtests.bench.memory_run import Memory, memory_section
 from loadtests.bench.posting_report import posting_section
 from loadtests.bench.posting_run import Posting
 from loadtests.bench.rounds import Samples
@@ -39,6 +40,7 @@ class Run:
     sizes: Sizes | None
     posting: Posting | None
     synced: Synced | None = None
+    memory: Memory | None = None
 
 
 def section(run: Run) -> str:
@@ -48,6 +50,8 @@ def section(run: Run) -> str:
         parts += _lookup_parts(run, run.lookups)
     if run.sizes is not None:
         parts.append(_sizes(run.sizes))
+    if run.memory is not None:
+        parts.append(memory_section(run.memory))
     if run.posting is not None:
         parts.append(posting_section(run.posting))
     if run.synced is not None:

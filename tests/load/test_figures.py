@@ -25,6 +25,14 @@ from loadtests.bench.goals import (
 )
 from loadtests.bench.keys import UNIFORM, ZIPF, account_number, drawn, number_of, zipf_ranks
 from loadtests.bench.load import Sample
+from loadtests.bench.memory_run import (
+    Memory,
+    Near,
+    Store,
+    measure_near,
+    memory_goals,
+    memory_section,
+)
 from loadtests.bench.rounds import Samples, interleaved
 from loadtests.bench.svg import Bar, bars
 from server.demo.catalogue import SERVICES as CATALOGUE
@@ -215,3 +223,20 @@ def test_a_picture_is_well_formed_and_keeps_proportions() -> None:
     texts = [text.text for text in root.iter(f"{space}text")]
     assert {"ours & hot", "Cost <of a check>", "10.0", "20.0"} <= set(texts)
     assert all(float(text.get("x", "0")) < 860 for text in root.iter(f"{space}text"))
+
+
+def test_a_full_near_cache_is_bounded_and_deaf_to_a_scan() -> None:
+    near = measure_near(2_000)
+    assert near.entries == 1_600
+    assert near.entries_after <= near.entries_max
+    assert near.hits_during > 0.99
+    assert near.scanned == 6_000
+
+
+def test_memory_is_judged_where_valkey_holds_most() -> None:
+    near = Near(1000, 800, 257.0, 1.0, 0.5, 3000, 790)
+    memory = Memory(122.0, (Store(10, 400.0, 900.0), Store(1000, 191.0, 210.0)), near)
+    assert [goal.verdict for goal in memory_goals(memory)] == [MUST_MET, MET, MISSED]
+    section = memory_section(memory)
+    assert "| 1,000 | 191 | 210 |" in section
+    assert "50.00% meanwhile" in section

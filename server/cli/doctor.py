@@ -69,6 +69,7 @@ async def _examine_postgres(connection: Connection) -> list[Check]:
         _migrations,
         _partitions,
         _slot,
+        _standbys,
         _ledger,
     )
     return [await each(connection) for each in examine]
@@ -99,6 +100,15 @@ async def _slot(connection: Connection) -> Check:
         return Check("sync slot", False, "there is none")
     usable = row["active"] and row["wal_status"] in ("reserved", "extended")
     return Check("sync slot", usable, f"{row['wal_status']}, {row['behind']} bytes behind")
+
+
+async def _standbys(connection: Connection) -> Check:
+    """The sync reads the log as a standby does; `*` may take it for one, and it keeps nothing."""
+    names = str(await connection.fetchval("show synchronous_standby_names"))
+    if "*" in names:
+        detail = f"synchronous_standby_names is {names}: name the standby, else our sync counts too"
+        return Check("standbys", False, detail)
+    return Check("standbys", True, names or "none is waited for")
 
 
 async def _ledger(connection: Connection) -> Check:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from urllib.parse import urlsplit
 
 import asyncpg
 
@@ -40,16 +39,22 @@ async def janitor_of(dsn: str, server: int) -> Sequence[int]:
     connection = await asyncpg.connect(dsn)
     try:
         async with asyncio.timeout(_FOUND_SECONDS):
-            while True:
-                for row in await connection.fetch(_HOLDERS):
-                    port = urlsplit(dsn).port or 0
-                    children = processes.descendants(server)
-                    owner = owner_of(row["client_port"], port, children)
-                    if owner is not None:
-                        return (owner, row["pid"])
+            while (found := await _janitor(connection, server)) is None:  # noqa: ASYNC110 - nobody tells
                 await asyncio.sleep(0.1)
     finally:
         await connection.close()
+    return found
+
+
+async def _janitor(
+    connection: asyncpg.Connection[asyncpg.Record], server: int
+) -> Sequence[int] | None:
+    children = processes.descendants(server)
+    for row in await connection.fetch(_HOLDERS):
+        owner = owner_of(row["client_port"], row["port"], children)
+        if owner is not None:
+            return (owner, row["pid"])
+    return None
 
 
 _BOOKS = """
@@ -66,6 +71,7 @@ select account, 0, 0, now(), advance from ledger.account_paid where advance > 0;
 """
 # Whoever has an advisory lock of a session is the janitor.
 _HOLDERS = """
-select a.pid, a.client_port from pg_locks l join pg_stat_activity a on a.pid = l.pid
+select a.pid, a.client_port, current_setting('port')::integer as port
+  from pg_locks l join pg_stat_activity a on a.pid = l.pid
  where l.locktype = 'advisory' and l.granted and l.mode = 'ExclusiveLock' and a.client_port > 0
 """

@@ -50,7 +50,7 @@ SHORT = settings(
 SUCCESS = (Decision.ACCEPTED, Decision.ASK_STATUS)
 """24 NonStop asks for the status when it hears of a repeat."""
 FIRST_PHASE_IS_OVER = {"payme"}
-"""Whose source has a belated repeat of the first phase refused; its repeat of the second is told."""
+"""Whose source has a belated repeat of the first phase refused; that of the second is told."""
 FINAL_OR_ASKED = (Decision.REFUSED, Decision.ASK_STATUS)
 UNDONE = (PaymentState.CANCELLED, PaymentState.REVERSED, PaymentState.EXPIRED)
 

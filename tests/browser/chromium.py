@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect, sync_playwright
 
+PATIENCE_MS = 45_000
+"""How long a page may take for what it is waited for: on a busy machine that is long."""
 PORTRAIT = (1080, 1920)
 LANDSCAPE = (1280, 1024)
 _ARGUMENTS = (
@@ -24,6 +26,7 @@ _ARGUMENTS = (
 @contextmanager
 def running_chromium(path: str) -> Iterator[Browser]:
     """One headless browser. It is not kept beyond a module: its loop would be in the way."""
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
         try:
@@ -63,6 +66,6 @@ def open_page(browser: Browser, size: tuple[int, int], faults: Faults) -> Page:
     """A page of its own context, so with an empty memory."""
     context = browser.new_context(viewport={"width": size[0], "height": size[1]})
     page = context.new_page()
-    page.set_default_timeout(15_000)
+    page.set_default_timeout(PATIENCE_MS)
     faults.watch(page)
     return page

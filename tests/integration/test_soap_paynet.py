@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from server.messages import PaymentState
 from tests.clients.soap_clients import CLIENTS, Client, Endpoint
+from tests.integration import books
 from tests.integration.demo import Demo
 
 WHO = {"username": "paynet", "password": "paynet-demo"}
@@ -101,7 +103,7 @@ def terminal(demo: Demo, name: str) -> Iterator[Terminal]:
 @every_client
 def test_a_whole_day_of_a_soap_client(demo: Demo, terminal: Terminal, name: str) -> None:
     account = ACCOUNTS[name]
-    debt = demo.debt(account)
+    debt = books.debt(demo, account)
     assert terminal.balance(account) == debt
     key = next(_ids)
     first = terminal.pay(key, account, 12_345)
@@ -119,12 +121,7 @@ def test_a_whole_day_of_a_soap_client(demo: Demo, terminal: Terminal, name: str)
     assert terminal.pay(key, account, 12_345) == (202, first[1])
     assert key not in terminal.statement()
     assert terminal.balance(account) == debt
-    (row,) = [
-        p
-        for p in demo.json("payment", "list", "--account", account, "--agent", "paynet")
-        if p["agent_payment_id"] == str(key)
-    ]
-    assert row["state"] == "cancelled"
+    assert books.state(demo, "paynet", str(key)) is PaymentState.CANCELLED
 
 
 @pytest.mark.parametrize("name", ["zeep"])

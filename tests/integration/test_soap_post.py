@@ -18,6 +18,7 @@ import pytest
 from server.protocols import soap, ws_security
 from server.protocols.post.request import NAMESPACE
 from tests.clients.soap_clients import CLIENTS, Client, Endpoint, Fault
+from tests.integration import books
 from tests.integration.demo import Demo
 
 MOSCOW = ZoneInfo("Europe/Moscow")
@@ -121,7 +122,7 @@ def test_a_day_at_the_counter(demo: Demo, clerk: Clerk, counter: Counter) -> Non
     account = counter.account
     require_found(clerk, account)
     debt = clerk.debt(account)
-    assert debt == demo.debt(account)
+    assert debt == books.debt(demo, account)
 
     number = f"{counter.name}{counter.version}-{next(_ids)}"
     parts = [{"service": "maintenance", "amountKopecks": 100}]
@@ -206,9 +207,9 @@ def require_closed(demo: Demo, clerk: Clerk, day: dt.date) -> None:
     code, shown = clerk.ask("GetDay", day=day.isoformat(), office=OFFICE)
     assert (code, shown["closedAt"]) == ("OK", closed["closedAt"])
     assert [int(each["amountKopecks"]) for each in listed(shown, "payment")] == [5_000, 1_001]
-    registry = demo.json("registry", "show", str(closed["registryNumber"]))
-    assert (registry["lines"], registry["matched"], registry["open"]) == (2, 2, 0)
-    assert registry["computed_total_kopecks"] == registry["buckets"]["already_online"] == 6_001
+    registry = books.registry_of(demo, int(closed["registryNumber"]))
+    assert (registry.lines, registry.matched, registry.open) == (2, 2, 0)
+    assert registry.computed_total_kopecks == registry.buckets["already_online"] == 6_001
 
 
 @every_counter

@@ -63,6 +63,15 @@ _MOMENTS = "tests/faults/test_moments.py::"
 MUTANTS = (
     Mutant("the key is not unique", sql=_NO_KEY, seeds=(0, 2, 4, 6)),
     Mutant(
+        "plain payments are written whatever the account",
+        sql=changed_function(
+            "ledger.post_plain",
+            "or cardinality(places) is distinct from cardinality(accounts)",
+            "or cardinality(places) = 0",
+        ),
+        tests=("tests/storage/test_plain.py",),
+    ),
+    Mutant(
         "check, then insert",
         sql=_NO_KEY
         + changed_function(_POST, "locked text[];", "locked text[]; known text[];")

@@ -13,6 +13,8 @@ from collections import defaultdict
 from typing import TYPE_CHECKING
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from server.lookup.snapshot import decode
 from tests.faults.networks import OSMP
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 _FEED_SECONDS = 60.0
 _POLL_SECONDS = 0.001
+_TRIES = 5
 _NO_SUCH_ACCOUNT = "5"
 _ANY_SERVICE = ("service", "Услуга", "")
 
@@ -33,7 +36,9 @@ class Across:
 
     def __init__(self, payer: Payer, redis_url: str, seed: int) -> None:
         self._payer = payer
-        self._redis = redis.Redis.from_url(redis_url)
+        # Redis closes all connections at times, this one too.
+        again = Retry(NoBackoff(), _TRIES)
+        self._redis = redis.Redis.from_url(redis_url, retry=again)
         self._catalogue: dict[int, tuple[str, str, str]] = defaultdict(lambda: _ANY_SERVICE)
         self._seed = seed
         self._strangers = 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypeVar
@@ -32,6 +33,8 @@ class Call:
     method: str
     id: Id
     params: bytes
+    is_plain: bool = True
+    """Whether no object in it has a name twice."""
 
 
 class _Envelope(msgspec.Struct):
@@ -55,15 +58,37 @@ def read(request: Request) -> Call:
         raise Refused(Refusal.MALFORMED, str(error), NOT_A_CALL) from None
     except (ValueError, RecursionError) as error:
         raise Refused(Refusal.MALFORMED, str(error)[:100], NOT_JSON) from None
-    return Call(found.method, _echoed(found.id), bytes(found.params))
+    is_plain = _is_plain(request.body)
+    return Call(found.method, _echoed(found.id), bytes(found.params), is_plain)
+
+
+def require_plain(call: Call) -> None:
+    """Raises Refused(MALFORMED) where a name is given twice."""
+    if not call.is_plain:
+        raise Refused(Refusal.MALFORMED, "a name is given twice", NOT_A_CALL)
 
 
 def params(call: Call, decoder: msgspec.json.Decoder[_T]) -> _T:
     """The parameters as the method wants them. Raises Refused(MALFORMED)."""
+    require_plain(call)
     try:
         return decoder.decode(call.params)
     except (ValueError, RecursionError) as error:
         raise Refused(Refusal.MALFORMED, str(error)[:100], NOT_A_CALL) from None
+
+
+def _is_plain(body: bytes) -> bool:
+    """A name that stands twice may mean one sum to its sender and another to us."""
+    try:
+        json.loads(body.decode("latin-1"), object_pairs_hook=_require_single)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _require_single(pairs: list[tuple[str, object]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise ValueError("a name is given twice")
 
 
 def _echoed(id: Id) -> Id:

@@ -82,6 +82,21 @@ def test_parameters_are_read_by_type() -> None:
         assert refused.value.field == json_rpc.NOT_A_CALL
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"method":"a","method":"a","params":{"name":"b"}}',
+        b'{"method":"a","params":{"name":"c","name":"b"}}',
+        b'{"method":"a","params":{"name":"b","more":[{"x":1,"\\u0078":1}]}}',
+    ],
+)
+def test_a_name_given_twice_is_refused(body: bytes) -> None:
+    call = json_rpc.read(request(body))
+    with pytest.raises(Refused) as refused:
+        json_rpc.params(call, DECODER)
+    assert refused.value.field == json_rpc.NOT_A_CALL
+
+
 def test_an_error_has_data_only_where_there_is_some() -> None:
     assert b'"data"' not in json_rpc.error(1, -1, "no").body
     assert json_rpc.error(1, -1, "no", "key").body.endswith(b'"data":"key"}}')

@@ -78,6 +78,7 @@ def operation_of(call: json_rpc.Call) -> Operation:
 def read_params(call: json_rpc.Call) -> Params:
     """The parameters of a call. Raises Refused(MALFORMED)."""
     try:
+        json_rpc.require_plain(call)
         params = _PARAMS.decode(call.params)
     except (ValueError, RecursionError) as error:
         raise Refused(Refusal.MALFORMED, str(error)[:100], PARAMS) from None

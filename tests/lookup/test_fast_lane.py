@@ -21,7 +21,6 @@ ACCOUNTS = [str(FIRST + place) for place in range(1000)]
 FOUND, LATER, NOT_FOUND = "0", "1", "5"
 AT_ONCE = 50
 _RESULT = re.compile(rb"<result>(\d+)</result>")
-_PATIENCE_SECONDS = 20
 
 
 @asynccontextmanager
@@ -42,9 +41,11 @@ async def results(line: Line, numbers: Sequence[str]) -> list[str]:
     """Ask for all of them at once; the code of each answer, in order."""
     line.sent.clear()
     line.feed(b"".join(check(number, amount="0.00") for number in numbers))
-    async with asyncio.timeout(_PATIENCE_SECONDS):
-        while line.sent.count(b"</response>") < len(numbers):
-            await asyncio.sleep(0.001)
+
+    async def answered() -> bool:
+        return line.sent.count(b"</response>") >= len(numbers)
+
+    await eventually(answered)
     return [code.decode() for code in _RESULT.findall(bytes(line.sent))]
 
 

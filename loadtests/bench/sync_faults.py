@@ -46,11 +46,6 @@ class Healing:
     checks: Judged
     payments: dict[str, int]
 
-    @property
-    def is_clean(self) -> bool:
-        """No answer was wrong and no payment unseen."""
-        return not self.checks.wrong and not self.payments["stale"]
-
 
 async def heal(site: Site) -> list[Healing]:
     """One fault after the other."""

@@ -297,14 +297,6 @@ class Lane:
         tally = self._tallies.setdefault(agent.name, metrics.Tally(agent.name))
         return Plan(agent, codec, fast, pieces, self.rates.of(agent), tally)
 
-    def admits(self, plan: Plan) -> bool:
-        """Whether the agent's rates allow one more request."""
-        try:
-            self.rates.admit(plan.agent)
-        except Refused:
-            return False
-        return True
-
     def may_send(self, plan: Plan, address: str, block: bytes) -> bool:
         """Whether who sends from there, with these headers, may speak for the agent."""
         if (address, block) in plan.admitted:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser.chromium import PORTRAIT, Faults, open_page, running_chromium
+from tests.browser.office_floor import DESK, Clerk
 from tests.integration.demo import Demo
 
 PICTURES = Path(__file__).parents[2] / "docs" / "img"
@@ -34,9 +35,15 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture
-def faults(browser_server: Demo) -> Iterator[Faults]:
+def site(browser_server: Demo) -> str:
+    """Where the pages are; a module that needs a server of its own says otherwise."""
+    return browser_server.url
+
+
+@pytest.fixture
+def faults(site: str) -> Iterator[Faults]:
     """What the pages of a test did wrong; anything unexpected fails the test."""
-    faults = Faults(browser_server.url)
+    faults = Faults(site)
     yield faults
     assert faults.unexpected() == []
 
@@ -59,6 +66,22 @@ def make_page(browser: Browser, faults: Faults) -> Iterator[MakePage]:
 def page(make_page: MakePage) -> Page:
     """A page of the kiosk's portrait screen."""
     return make_page(PORTRAIT)
+
+
+@pytest.fixture
+def vera(make_page: MakePage, site: str) -> Clerk:
+    """An accountant, logged in."""
+    vera = Clerk(make_page(DESK), site)
+    vera.enter()
+    return vera
+
+
+@pytest.fixture
+def petr(make_page: MakePage, site: str) -> Clerk:
+    """A controller, logged in."""
+    petr = Clerk(make_page(DESK), site)
+    petr.enter("controller")
+    return petr
 
 
 @pytest.fixture

@@ -41,26 +41,10 @@ async def a_day(dsn: str) -> None:
 
 
 @pytest.fixture
-def office(database_dsn: str) -> Iterator[str]:
+def site(database_dsn: str) -> Iterator[str]:
     """An office whose agents have had a day."""
     with running_office(database_dsn, happens=a_day) as url:
         yield url
-
-
-@pytest.fixture
-def faults(office: str) -> Iterator[Faults]:
-    """What the pages of a test did wrong; anything unexpected fails the test."""
-    faults = Faults(office)
-    yield faults
-    assert faults.unexpected() == []
-
-
-@pytest.fixture
-def petr(make_page: MakePage, office: str) -> Clerk:
-    """A controller, logged in."""
-    petr = Clerk(make_page(DESK), office)
-    petr.enter("controller")
-    return petr
 
 
 def test_agents_are_listed_with_their_day_and_opened_by_keyboard(petr: Clerk, shoot: Shoot) -> None:
@@ -98,8 +82,8 @@ def test_a_controller_pauses_an_agent_and_lets_it_go_on(petr: Clerk, shoot: Shoo
     assert done == ["Приём возобновлён", "Приём приостановлен", "Изменено"]
 
 
-def test_an_accountant_sees_it_and_may_not_pause(make_page: MakePage, office: str) -> None:
-    vera = Clerk(make_page(DESK), office)
+def test_an_accountant_sees_it_and_may_not_pause(make_page: MakePage, site: str) -> None:
+    vera = Clerk(make_page(DESK), site)
     vera.enter()
     vera.go("agents/osmp")
     vera.page.wait_for_selector(".limits")

@@ -8,34 +8,17 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.api.fees import tell_fees
-from tests.browser.chromium import Faults
-from tests.browser.conftest import MakePage, Shoot
-from tests.browser.office_floor import DESK, Clerk, running_office
+from tests.browser.conftest import Shoot
+from tests.browser.office_floor import Clerk, running_office
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def office(database_dsn: str) -> Iterator[str]:
+def site(database_dsn: str) -> Iterator[str]:
     """An office whose bank has told its fees."""
     with running_office(database_dsn, happens=tell_fees) as url:
         yield url
-
-
-@pytest.fixture
-def faults(office: str) -> Iterator[Faults]:
-    """What the pages of a test did wrong; anything unexpected fails the test."""
-    faults = Faults(office)
-    yield faults
-    assert faults.unexpected() == []
-
-
-@pytest.fixture
-def vera(make_page: MakePage, office: str) -> Clerk:
-    """An accountant, logged in."""
-    vera = Clerk(make_page(DESK), office)
-    vera.enter()
-    return vera
 
 
 def test_a_registry_tells_what_is_kept_back_and_what_is_transferred(

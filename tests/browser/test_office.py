@@ -25,37 +25,21 @@ NAMED = re.compile(
 
 
 @pytest.fixture
-def office(database_dsn: str) -> Iterator[str]:
+def site(database_dsn: str) -> Iterator[str]:
     """An office whose decisions above 1 200 roubles need a second person."""
     with running_office(database_dsn, Money(120_000)) as url:
         yield url
 
 
-@pytest.fixture
-def faults(office: str) -> Iterator[Faults]:
-    """What the pages of a test did wrong; anything unexpected fails the test."""
-    faults = Faults(office)
-    yield faults
-    assert faults.unexpected() == []
-
-
-@pytest.fixture
-def vera(make_page: MakePage, office: str) -> Clerk:
-    """An accountant, logged in."""
-    vera = Clerk(make_page(DESK), office)
-    vera.enter()
-    return vera
-
-
-def colleague(make_page: MakePage, office: str, login: str) -> Clerk:
-    clerk = Clerk(make_page(DESK), office)
+def colleague(make_page: MakePage, site: str, login: str) -> Clerk:
+    clerk = Clerk(make_page(DESK), site)
     clerk.enter(login)
     return clerk
 
 
 @pytest.mark.browser
 def test_an_accountant_uploads_a_file_and_settles_one_case_of_each_kind(
-    vera: Clerk, make_page: MakePage, office: str, shoot: Shoot
+    vera: Clerk, make_page: MakePage, site: str, shoot: Shoot
 ) -> None:
     expect(vera.page.get_by_text("Реестров пока нет")).to_be_visible()
     vera.upload(NAME, FAULTY, lenient=True)
@@ -84,7 +68,7 @@ def test_an_accountant_uploads_a_file_and_settles_one_case_of_each_kind(
             {"accept": "Решено: принято как есть", "return": "Решено: возврат"}[action]
         )
 
-    petr = colleague(make_page, office, "controller")
+    petr = colleague(make_page, site, "controller")
     _settle_with_a_second_person(vera, petr)
     vera.open_case("BAD_LINE")  # There were two.
     vera.choose("accept")
@@ -141,12 +125,12 @@ def _see_the_list(vera: Clerk, shoot: Shoot) -> None:
 
 @pytest.mark.browser
 def test_a_controller_closes_a_registry_that_is_settled(
-    vera: Clerk, make_page: MakePage, office: str, shoot: Shoot
+    vera: Clerk, make_page: MakePage, site: str, shoot: Shoot
 ) -> None:
     vera.upload(NAME, CLEAN)
     vera.page.wait_for_selector(".buckets")
     assert "Закрывает реестр контролёр" in vera.text(".closing")
-    petr = colleague(make_page, office, "controller")
+    petr = colleague(make_page, site, "controller")
     petr.go("registries/1")
     petr.page.get_by_role("button", name="Закрыть реестр").click()
     expect(petr.page.locator(".closing .notice--safe")).to_contain_text("Пётр Сомов")
@@ -158,12 +142,12 @@ def test_a_controller_closes_a_registry_that_is_settled(
 
 @pytest.mark.browser
 def test_two_accountants_one_case_the_second_is_told_who_was_faster(
-    vera: Clerk, make_page: MakePage, office: str, faults: Faults, shoot: Shoot
+    vera: Clerk, make_page: MakePage, site: str, faults: Faults, shoot: Shoot
 ) -> None:
     faults.expected = (f"{REFUSED} 409",)
     vera.upload(NAME, FAULTY, lenient=True)
     vera.page.wait_for_selector(".buckets")
-    galina = colleague(make_page, office, "galina")
+    galina = colleague(make_page, site, "galina")
     for clerk in (vera, galina):
         clerk.open_case("UNIDENTIFIED")
     vera.choose("return")
@@ -257,11 +241,11 @@ def test_shortcuts_work_under_a_russian_layout(vera: Clerk) -> None:
 
 @pytest.mark.browser
 def test_the_door_names_the_demo_and_keeps_strangers_out(
-    make_page: MakePage, office: str, faults: Faults, shoot: Shoot
+    make_page: MakePage, site: str, faults: Faults, shoot: Shoot
 ) -> None:
     faults.expected = (f"{REFUSED} 401",)
     page = make_page(DESK)
-    page.goto(f"{office}/office/")
+    page.goto(f"{site}/office/")
     expect(page.get_by_text("Демонстрация. Город и люди вымышлены")).to_be_visible()
     shoot(page, "office-0-log-in")
     page.get_by_label("Имя").fill("accountant")
@@ -332,9 +316,9 @@ def test_the_difference_is_found_digit_by_digit(
 
 
 @pytest.mark.browser
-def test_the_api_documents_itself_offline(make_page: MakePage, office: str, shoot: Shoot) -> None:
+def test_the_api_documents_itself_offline(make_page: MakePage, site: str, shoot: Shoot) -> None:
     page = make_page(DESK)
-    page.goto(f"{office}/docs")
+    page.goto(f"{site}/docs")
     expect(page.get_by_role("heading", name="Mismatches", exact=True)).to_be_visible()
     page.get_by_role("link", name="Decide it; 409 when somebody else was faster").click()
     expect(page.locator(".operation:target")).to_contain_text("/mismatches/{mismatch_id}/resolve")

@@ -10,9 +10,8 @@ from playwright.sync_api import expect
 
 from tests.api.premises import CLEAN, NAME
 from tests.api.settled import settle
-from tests.browser.chromium import Faults
-from tests.browser.conftest import MakePage, Shoot
-from tests.browser.office_floor import DESK, Clerk, running_office
+from tests.browser.conftest import Shoot
+from tests.browser.office_floor import Clerk, running_office
 
 pytestmark = pytest.mark.browser
 PAYMENTS: list[int] = []
@@ -24,26 +23,10 @@ async def settled(dsn: str) -> None:
 
 
 @pytest.fixture
-def office(database_dsn: str) -> Iterator[str]:
+def site(database_dsn: str) -> Iterator[str]:
     """An office whose payments were laid over charges."""
     with running_office(database_dsn, happens=settled) as url:
         yield url
-
-
-@pytest.fixture
-def faults(office: str) -> Iterator[Faults]:
-    """What the pages of a test did wrong; anything unexpected fails the test."""
-    faults = Faults(office)
-    yield faults
-    assert faults.unexpected() == []
-
-
-@pytest.fixture
-def vera(make_page: MakePage, office: str) -> Clerk:
-    """An accountant, logged in."""
-    vera = Clerk(make_page(DESK), office)
-    vera.enter()
-    return vera
 
 
 def test_a_payment_shows_line_by_line_what_it_paid_for(vera: Clerk, shoot: Shoot) -> None:

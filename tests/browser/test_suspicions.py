@@ -9,35 +9,18 @@ from playwright.sync_api import expect
 
 from tests.api.asked import ask_back
 from tests.api.noticed import notice
-from tests.browser.chromium import Faults
-from tests.browser.conftest import MakePage, Shoot
-from tests.browser.office_floor import DESK, Clerk, running_office
+from tests.browser.conftest import Shoot
+from tests.browser.office_floor import Clerk, running_office
 from tests.servers import run_now
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def office(database_dsn: str) -> Iterator[str]:
+def site(database_dsn: str) -> Iterator[str]:
     """An office in which something was noticed."""
     with running_office(database_dsn, happens=notice) as url:
         yield url
-
-
-@pytest.fixture
-def faults(office: str) -> Iterator[Faults]:
-    """What the pages of a test did wrong; anything unexpected fails the test."""
-    faults = Faults(office)
-    yield faults
-    assert faults.unexpected() == []
-
-
-@pytest.fixture
-def vera(make_page: MakePage, office: str) -> Clerk:
-    """An accountant, logged in."""
-    vera = Clerk(make_page(DESK), office)
-    vera.enter()
-    return vera
 
 
 def test_two_payments_of_one_sum_stand_side_by_side_and_the_later_is_reversed(

@@ -307,10 +307,11 @@ async def test_who_decided_or_brought_it_in_does_not_close_a_registry(
     pool: Pool, ledger: FakeLedger
 ) -> None:
     case = await only_case(pool, pack_row("77", "1000001", 1500))
-    await settled(pool, ledger, case, Decision(Action.RETURN, "вернули"))
+    await settled(pool, ledger, case, Decision(Action.RETURN, "вернули"), actor="olga")
     async with pool.acquire() as connection:
         brought_in = (await registry(connection, case.registry_id)).imported_by
         decided = (await PostgresCases(pool).case(case.mismatch_id)).decided_by
+        assert (brought_in, decided) == ("anna", "olga")
         for person in (brought_in, decided):
             with pytest.raises(SecondPersonNeeded):
                 await close_registry(connection, case.registry_id, person)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -106,11 +105,9 @@ async def test_own_payments_of_the_agent(
 ) -> None:
     payments = await town_with_payments(connection, "osmp")
     faults = replace(FAULTS, wrong_total=True)
-    started = time.perf_counter()
     found, key = await import_with_key(
         connection, tmp_path, payments, agent="osmp", shape=shape, faults=faults
     )
-    assert time.perf_counter() - started < 10, "about a second on a free machine"
     check(found, key)
     assert found.encoding == shape.encoding
     assert await planted(connection) == {(item["kind"], item["receipt"]) for item in key.planted}

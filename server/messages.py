@@ -86,11 +86,25 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
+class Expected:
+    """What the agent says of a payment besides the number that names it; empty = nothing.
+
+    Of another number it is no such payment, of another account or sum a conflict.
+    """
+
+    agent_payment_id: str = ""
+    payment_id: int = 0
+    account: str = ""
+    amount: Money | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Confirm:
     """Second phase: credit a held payment, named by the agent's id or by ours (exactly one)."""
 
     agent_payment_id: str = ""
     payment_id: int = 0
+    expected: Expected | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +116,9 @@ class Cancel:
     reason: str = ""
     same_day: bool = False
     """Not once the payment's own business day has passed, whether that is closed yet or not."""
+    expected: Expected | None = None
+    or_else: str = ""
+    """The agent's id of the payment when none is recorded under the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +127,9 @@ class GetStatus:
 
     agent_payment_id: str = ""
     payment_id: int = 0
+    expected: Expected | None = None
+    before_cancel: bool = False
+    """Asked by who wants to cancel it next: a refusal of that is the answer."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,11 +28,9 @@ from server.messages import (
     Outcome,
     Pay,
     PayBatch,
-    Payment,
     PaymentAccepted,
     PaymentCancelled,
     PaymentHeld,
-    PaymentState,
     PaymentStatus,
     ReadingResult,
     ReadingsTaken,
@@ -45,14 +43,12 @@ from server.offices import CloseDay, GetDay
 from server.payments.counters import CounterDesk
 from server.payments.days import USUAL_BOUNDS, ClockBounds, business_day, payment_day
 from server.payments.limits import is_limited, require_within_amount, require_within_limits
-from server.payments.numbers import require_named, require_payment_id
+from server.payments.numbers import require_payment_id
 from server.payments.ports import (
     Accounts,
     Action,
-    AfterClose,
     Counters,
     Ledger,
-    Move,
     Order,
     OutcomeUnknown,
     Posted,
@@ -61,6 +57,7 @@ from server.payments.ports import (
     fingerprint,
 )
 from server.payments.readings import judge
+from server.payments.recorded import DAY_ATTEMPTS, RecordedPayments
 from server.payments.states import after
 from server.refusals import Refusal, Refused
 
@@ -81,7 +78,6 @@ _STATES = {
     AccountState.CLOSED: Refusal.ACCOUNT_CLOSED,
     AccountState.SUSPENDED: Refusal.PAYMENTS_SUSPENDED,
 }
-_DAY_ATTEMPTS = 3
 
 
 class PaymentDesk:
@@ -102,6 +98,7 @@ class PaymentDesk:
         self._clock = clock
         self._clock_bounds = clock_bounds
         self._watch = watch
+        self._recorded = RecordedPayments(ledger, clock)
         self._counters = CounterDesk(accounts, counters, clock, self._pay_for_good, self._note)
 
     async def handle(self, agent: Agent, command: Command) -> Outcome:
@@ -118,7 +115,7 @@ class PaymentDesk:
             case Pay() | Hold():
                 return await self._pay(agent, command)
             case Confirm():
-                return await self._confirm(agent, command)
+                return await self._settle(await self._recorded.confirm(agent, command))
             case Cancel():
                 return await self._cancel(agent, command)
             case GetStatus():
@@ -179,7 +176,7 @@ class PaymentDesk:
         if isinstance(command, Pay):
             return await self._settle(posted)
         if posted.result is Result.REPEATED:
-            posted = _again(await self._unless_overdue(agent, posted), Action.HOLD)
+            posted = _again(await self._recorded.unless_overdue(agent, posted), Action.HOLD)
         return await self._settle(posted, PaymentHeld)
 
     def _note(self, agent: Agent, refusal: Refusal | None, terminal: str) -> None:
@@ -230,7 +227,7 @@ class PaymentDesk:
 
     async def _post(self, agent: Agent, order: Order) -> Posted:
         """Post on the order's day or, when that is closed meanwhile, on the next open one."""
-        for _ in range(_DAY_ATTEMPTS):
+        for _ in range(DAY_ATTEMPTS):
             posted = await self._ledger.post(order)
             if posted.result is not Result.DAY_CLOSED:
                 break
@@ -254,93 +251,21 @@ class PaymentDesk:
         if posted.lane is not None:
             await self._accounts.publish((posted.lane,))
 
-    async def _confirm(self, agent: Agent, command: Confirm) -> Outcome:
-        if agent.paused:
-            posted = await self._recorded(agent, command)
-            if posted and posted.payment and posted.payment.state is PaymentState.HELD:
-                raise Refused(Refusal.TRY_LATER, "the agent is paused")
-        return await self._settle(await self._move(agent, Action.CONFIRM, command))
-
     async def _cancel(self, agent: Agent, command: Cancel) -> Outcome:
-        if command.same_day and _after_close(agent) is AfterClose.NO:
-            recorded = await self._recorded(agent, command)
-            payment = recorded.payment if recorded else None
-            if (
-                payment
-                and payment.state is PaymentState.CREDITED
-                and self._is_of_the_past(agent, payment)
-            ):
-                return RefusedOutcome(Refusal.REVERSAL_FORBIDDEN, payment)
-        posted = await self._move(agent, Action.CANCEL, command, command.reason)
-        if posted.result is Result.FORBIDDEN:
-            return RefusedOutcome(Refusal.REVERSAL_FORBIDDEN, posted.payment)
+        posted = await self._recorded.cancel(agent, command)
+        if posted.result in (Result.FORBIDDEN, Result.CONFLICT):
+            return RefusedOutcome(_REFUSALS[posted.result], posted.payment)
         assert posted.payment is not None
         await self._publish(posted)
         return PaymentCancelled(posted.payment, repeated=posted.result is Result.REPEATED)
 
-    async def _move(
-        self, agent: Agent, action: Action, named: Confirm | Cancel, reason: str = ""
-    ) -> Posted:
-        """On today's business day or, when that is closed, on the next open one."""
-        require_named(named)
-        move = Move(
-            action=action,
-            agent=agent.name,
-            business_day=business_day(agent, self._clock()),
-            agent_payment_id=named.agent_payment_id,
-            payment_id=named.payment_id,
-            after_close=_after_close(agent),
-            actor=agent.name,
-            reason=reason,
-        )
-        for _ in range(_DAY_ATTEMPTS):
-            posted = await self._ledger.move(move)
-            if posted.result is not Result.DAY_CLOSED:
-                break
-            day = await self._ledger.next_open_day(agent.name, move.business_day)
-            move = replace(move, business_day=day)
-        if posted.result is Result.NOT_FOUND:
-            raise Refused(Refusal.PAYMENT_NOT_FOUND, f"no such payment to {action.value}")
-        if posted.result in (Result.DAY_CLOSED, Result.BUSY):
-            raise Refused(Refusal.TRY_LATER, posted.result.value)
-        return posted
-
     async def _status(self, agent: Agent, command: GetStatus) -> Outcome:
-        posted = await self._recorded(agent, command)
-        if posted is None or posted.payment is None:
-            raise Refused(Refusal.PAYMENT_NOT_FOUND, "no such payment")
-        posted = await self._unless_overdue(agent, posted)
+        posted = await self._recorded.status(agent, command)
+        if posted.result in (Result.FORBIDDEN, Result.CONFLICT):
+            return RefusedOutcome(_REFUSALS[posted.result], posted.payment)
         assert posted.payment is not None
         await self._publish(posted)
         return PaymentStatus(posted.payment)
-
-    def _is_of_the_past(self, agent: Agent, payment: Payment) -> bool:
-        """One taken after the closing is of a day to come."""
-        today = business_day(agent, self._clock())
-        return payment.business_day is not None and payment.business_day < today
-
-    async def _recorded(self, agent: Agent, named: GetStatus | Confirm | Cancel) -> Posted | None:
-        require_named(named)
-        if named.agent_payment_id:
-            return await self._ledger.recorded(agent.name, named.agent_payment_id)
-        return await self._ledger.recorded_by_id(agent.name, named.payment_id)
-
-    async def _unless_overdue(self, agent: Agent, posted: Posted) -> Posted:
-        """A payment that nobody confirmed in time is expired before anybody hears it is held."""
-        payment, now = posted.payment, self._clock()
-        if payment is None or payment.state is not PaymentState.HELD:
-            return posted
-        if posted.valid_until is None or posted.valid_until > now:
-            return posted
-        return await self._ledger.move(
-            Move(
-                Action.EXPIRE,
-                agent.name,
-                business_day(agent, now),
-                payment_id=payment.payment_id,
-                actor=agent.name,
-            )
-        )
 
     async def _statement(self, agent: Agent, command: GetStatement) -> Outcome:
         payments = await self._ledger.statement(
@@ -369,11 +294,6 @@ class PaymentDesk:
 
 def _remembers(agent: Agent) -> bool:
     return agent.setting("remember_refusals", "no") == "yes"
-
-
-def _after_close(agent: Agent) -> AfterClose:
-    wanted = agent.setting("cancel_after_close", "no")
-    return next((each for each in AfterClose if each.value == wanted), AfterClose.NO)
 
 
 def _content(command: Pay | Hold) -> str:

@@ -202,6 +202,10 @@ class Ledger(Protocol):
         """Lead a payment along the transition table; the answer is a cell of it, or DAY_CLOSED."""
         ...
 
+    async def is_settled(self, agent: str, payment_id: int) -> bool:
+        """Whether a credited payment's day is closed, or a line of a registry claims it."""
+        ...
+
     async def statement(
         self, agent: str, since: dt.datetime, until: dt.datetime, *, every_state: bool = False
     ) -> tuple[Payment, ...]:

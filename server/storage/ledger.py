@@ -91,6 +91,13 @@ class PostgresLedger:
         )
         return posted(row)
 
+    @lost_is_unknown
+    async def is_settled(self, agent: str, payment_id: int) -> bool:
+        """Whether a credited payment's day is closed, or a line of a registry claims it."""
+        async with lent(self._pool) as connection:
+            found: bool = await connection.fetchval(_IS_SETTLED, agent, payment_id)
+        return found
+
     async def _row(self, query: str, *arguments: object) -> asyncpg.Record:
         async with lent(self._pool) as connection:
             row = await connection.fetchrow(query, *arguments)
@@ -165,6 +172,14 @@ select $1, $2, $3, $4, $5, $6
  where $6 = '' or not exists (select from ledger.reading where account = $1 and meter = $2
                                  and source = $5 and source_id = $6)
 """
+_IS_SETTLED = """
+select exists (select from ledger.payment p cross join ledger.history(p.payment_id, p.recorded_at) h
+                 join ledger.business_day b on b.agent = p.agent and b.day = h.credited_on
+                where p.agent = $1 and p.payment_id = $2 and b.closed_at is not null)
+    or exists (select from recon.lines where agent = $1 and payment_id = $2
+                  and superseded_by is null)
+"""
+"""As ledger.move_payment looks at it again, with the days locked."""
 _NEXT_OPEN_DAY = """
 select min(d)::date
   from generate_series($2::date, greatest($2::date, current_date) + 31, interval '1 day') d

@@ -212,6 +212,10 @@ class FakeLedger:
         elif payment.state is PaymentState.CREDITED:
             self._credit(key, payment.account, -payment.amount.kopecks, state)
 
+    async def is_settled(self, agent: str, payment_id: int) -> bool:
+        key = self._key(agent, "", payment_id)
+        return key is not None and self.rows[key][0].business_day in self.closed_days
+
     async def statement(
         self, agent: str, since: dt.datetime, until: dt.datetime, *, every_state: bool = False
     ) -> tuple[Payment, ...]:

@@ -12,6 +12,7 @@ from server.messages import (
     Cancel,
     Command,
     Confirm,
+    Expected,
     GetStatement,
     GetStatus,
     Hold,
@@ -59,6 +60,69 @@ async def test_a_hold_credits_nothing_and_a_confirm_credits_once(room: Room) -> 
     assert again == PaymentAccepted(confirmed.payment, repeated=True)
     assert room.ledger.credited == {"1004217": 152340}
     assert room.accounts.published == ["1004217", "1004217"]
+
+
+@pytest.mark.parametrize(
+    ("said", "refusal"),
+    [
+        (Expected(agent_payment_id="2"), Refusal.PAYMENT_NOT_FOUND),
+        (Expected(payment_id=1), Refusal.PAYMENT_NOT_FOUND),
+        (Expected(account="1004218"), Refusal.PAYMENT_CONFLICT),
+        (Expected(amount=Money(152341)), Refusal.PAYMENT_CONFLICT),
+    ],
+)
+async def test_what_is_said_of_another_payment_moves_none(
+    room: Room, said: Expected, refusal: Refusal
+) -> None:
+    held = await room.handle(HOLD)
+    assert isinstance(held, PaymentHeld)
+    own = Expected("1", held.payment.payment_id, "1004217", Money(152340))
+    for command in (Confirm("1", expected=said), Cancel("1", expected=said)):
+        assert await room.refusal(command) is refusal
+        assert await room.refusal(GetStatus("1", expected=said)) is refusal
+    status = await room.handle(GetStatus("1", expected=own))
+    assert isinstance(status, PaymentStatus)
+    assert status.payment == held.payment
+    assert isinstance(await room.handle(Confirm("1", expected=own)), PaymentAccepted)
+    assert isinstance(await room.handle(Cancel("1", expected=own)), PaymentCancelled)
+
+
+async def test_a_cancel_may_name_the_payment_by_either_of_two_numbers(room: Room) -> None:
+    await room.handle(PAY)
+    assert await room.refusal(Cancel("8", or_else="9")) is Refusal.PAYMENT_NOT_FOUND
+    other = Cancel("8", or_else="1", expected=Expected(amount=Money(1)))
+    assert await room.refusal(other) is Refusal.PAYMENT_CONFLICT
+    cancelled = await room.handle(Cancel("8", or_else="1"))
+    assert isinstance(cancelled, PaymentCancelled)
+    assert not cancelled.repeated
+    again = await room.handle(Cancel("8", or_else="1"))
+    assert again == PaymentCancelled(cancelled.payment, repeated=True)
+
+
+async def test_the_first_number_of_a_cancel_is_the_payments_when_both_could_be(room: Room) -> None:
+    await room.handle(PAY)
+    await room.handle(replace(PAY, agent_payment_id="2"))
+    cancelled = await room.handle(Cancel("2", or_else="1"))
+    assert isinstance(cancelled, PaymentCancelled)
+    assert cancelled.payment.agent_payment_id == "2"
+
+
+@pytest.mark.parametrize(("setting", "may"), [("no", False), ("person", False), ("yes", True)])
+async def test_who_is_to_cancel_hears_before_that_it_would_be_refused(
+    room: Room, setting: str, may: bool
+) -> None:
+    agent = replace(AGENT, settings={"cancel_after_close": setting})
+    await room.handle(PAY, agent)
+    asked = GetStatus("1", before_cancel=True)
+    assert isinstance(await room.handle(asked, agent), PaymentStatus)
+    room.ledger.closed_days.add(NOON.date())
+    told = await room.handle(asked, agent)
+    if may:
+        assert isinstance(told, PaymentStatus)
+    else:
+        assert isinstance(told, RefusedOutcome)
+        assert told.refusal is Refusal.REVERSAL_FORBIDDEN
+    assert isinstance(await room.handle(GetStatus("1"), agent), PaymentStatus)
 
 
 async def test_a_repeated_hold_is_answered_as_what_became_of_it(room: Room) -> None:

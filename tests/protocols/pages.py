@@ -259,7 +259,8 @@ def _value(value: object) -> str:
     fields = getattr(value, "__dataclass_fields__", None)
     if fields is None or str(value)[:1].isdigit() or str(value)[:1] == "-":
         return str(value)
-    return " ".join(str(getattr(value, name)) for name in fields)
+    said = (getattr(value, name) for name in fields)
+    return " ".join(str(each) for each in said if each)
 
 
 def _outcome_name(outcome: Outcome) -> str:

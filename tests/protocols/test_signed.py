@@ -61,7 +61,7 @@ def refused_as(vector: Vector, secrets: dict[str, str]) -> tuple[Refusal, str, s
 def unsigned_part(command: Command | Refusal) -> Command | Refusal:
     """Click's `error` is not signed: by itself it makes a Cancel of a Confirm, and back."""
     if isinstance(command, Cancel | Confirm):
-        return Confirm(command.agent_payment_id, command.payment_id)
+        return Confirm(command.agent_payment_id, command.payment_id, command.expected)
     return command
 
 

@@ -16,7 +16,6 @@ from server.agents import Agent, Limits
 from server.messages import (
     AccountChecked,
     AccountsFound,
-    Address,
     BatchItem,
     BatchPaid,
     Cancel,
@@ -31,7 +30,6 @@ from server.messages import (
     Hold,
     Outcome,
     Owed,
-    Part,
     Pay,
     PayBatch,
     Payment,
@@ -40,7 +38,6 @@ from server.messages import (
     PaymentHeld,
     PaymentState,
     PaymentStatus,
-    Reading,
     ReadingResult,
     ReadingsTaken,
     RefusedOutcome,
@@ -222,7 +219,9 @@ def _fields(table: Table) -> Table:
 def _field(name: str, value: Any) -> Any:
     match name:
         case "address":
-            return Address(**value)
+            return messages.Address(**value)
+        case "expected":
+            return messages.Expected(**_fields(value))
         case "payments":
             return tuple(Pay(**_fields(payment)) for payment in value)
         case "offices":
@@ -230,9 +229,9 @@ def _field(name: str, value: Any) -> Any:
         case "amount":
             return _money(value)
         case "breakdown":
-            return tuple(Part(part["service"], _money(part["amount"])) for part in value)
+            return tuple(messages.Part(part["service"], _money(part["amount"])) for part in value)
         case "readings":
-            return tuple(Reading(**reading) for reading in value)
+            return tuple(messages.Reading(**reading) for reading in value)
         case _:
             return value
 

@@ -297,14 +297,19 @@ async def test_payments_that_stand_in_a_registry_already_are_carried(
     # As if an earlier registry had told of the next day's payment.
     tomorrow = DAY + dt.timedelta(days=1)
     at = AT + dt.timedelta(days=1)
-    await ledger.post(replace(ORDER, agent_payment_id="9", paid_at=at, business_day=tomorrow))
+    later = await ledger.post(
+        replace(ORDER, agent_payment_id="9", paid_at=at, business_day=tomorrow)
+    )
+    assert later.payment is not None
     await pool.execute("update ledger.business_day set closed_at = null where day = $1", tomorrow)
+    assert not await ledger.is_settled("osmp", later.payment.payment_id)
     await pool.execute(
         "alter table recon.lines disable trigger all;"
         " update recon.lines set payment_id = (select payment_id from ledger.payment"
         " where agent_payment_id = '9') where operation = '3';"
         " alter table recon.lines enable trigger all"
     )
+    assert await ledger.is_settled("osmp", later.payment.payment_id)
     office = OfficeTotal("101000", 1, Money(1000))
     done = await counters.close_day("osmp", CloseDay(tomorrow, (office,)))
     assert isinstance(done, DayClosed)

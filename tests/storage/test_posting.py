@@ -252,8 +252,14 @@ async def test_a_cancellation_after_the_day_closed_is_forbidden(
     ledger: PostgresLedger, pool: Pool
 ) -> None:
     yesterday = DAY - dt.timedelta(days=1)
-    await ledger.post(replace(ORDER, business_day=yesterday))
+    posted = await ledger.post(replace(ORDER, business_day=yesterday))
+    assert posted.payment is not None
+    number = posted.payment.payment_id
+    assert not await ledger.is_settled("osmp", number)
     await pool.execute("update ledger.business_day set closed_at = now() where day = $1", yesterday)
+    assert await ledger.is_settled("osmp", number)
+    assert not await ledger.is_settled("sber", number)
+    assert not await ledger.is_settled("osmp", number + 1)
     assert (await ledger.move(cancellation("1"))).result is Result.FORBIDDEN
     allowed = await ledger.move(cancellation("1", after_close=AfterClose.YES))
     assert allowed.result is Result.ACCEPTED

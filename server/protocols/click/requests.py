@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 
-from server.messages import Cancel, Command, Confirm, Hold
+from server.messages import Cancel, Command, Confirm, Expected, Hold
 from server.money import Money
 from server.protocols import (
     Operation,
@@ -89,12 +89,13 @@ def decode(request: Request) -> Command:
     account = fields.account(given.get("merchant_trans_id"), "merchant_trans_id")
     amount = amount_of(given)
     signed_at = _sign_time(given, request)
+    expected = Expected(agent_payment_id=click_trans_id, account=account, amount=amount)
     match operation:
         case Operation.CONFIRM:
-            return Confirm(payment_id=_prepare_id(given))
+            return Confirm(payment_id=_prepare_id(given), expected=expected)
         case Operation.CANCEL:
-            reason = f"{given.get('error')} {given.get('error_note')}"
-            return Cancel(payment_id=_prepare_id(given), reason=_printable(reason))
+            reason = _printable(f"{given.get('error')} {given.get('error_note')}")
+            return Cancel(payment_id=_prepare_id(given), reason=reason, expected=expected)
         case _:
             return Hold(
                 agent_payment_id=click_trans_id,

@@ -12,7 +12,15 @@ from functools import lru_cache
 from lxml import etree
 
 from server.agents import Agent
-from server.messages import Cancel, CheckAccount, Command, Confirm, GetStatus, Hold
+from server.messages import (
+    Cancel,
+    CheckAccount,
+    Command,
+    Confirm,
+    Expected,
+    GetStatus,
+    Hold,
+)
 from server.money import Money
 from server.protocols import (
     Headers,
@@ -184,14 +192,35 @@ def decode(request: Request) -> Command:
                 paid_at=_date_time(message, agent),
                 terminal=_terminal(message),
             )
+        case _:
+            return _about_recorded(message, operation, agent)
+
+
+def _about_recorded(message: Message, operation: Operation, agent: Agent) -> Command:
+    number, expected = _transaction_id(message), _expected(message, agent)
+    match operation:
         case Operation.CONFIRM:
-            return Confirm(agent_payment_id=_transaction_id(message))
+            return Confirm(agent_payment_id=number, expected=expected)
         case Operation.STATUS:
             _require_outcome(message)
-            return GetStatus(agent_payment_id=_transaction_id(message))
+            return GetStatus(
+                agent_payment_id=number,
+                expected=expected,
+                before_cancel=message.kind is Kind.STORN_START,
+            )
         case _:
             reason = "".join(filter(str.isprintable, message.block.get("ErrorText", "")))[:200]
-            return Cancel(agent_payment_id=_transaction_id(message), reason=reason)
+            return Cancel(agent_payment_id=number, reason=reason, expected=expected)
+
+
+def _expected(message: Message, agent: Agent) -> Expected | None:
+    """What else the message says of the payment it names. Raises Refused."""
+    number = message.block.get("ServiceProvider_TrxId", "")
+    amount = _amount(message, agent) if message.block.get("Amount") else None
+    if not number and amount is None:
+        return None
+    ours = fields.our_number(number, "ServiceProvider_TrxId") if number else 0
+    return Expected(payment_id=ours, amount=amount)
 
 
 def _require_outcome(message: Message) -> None:

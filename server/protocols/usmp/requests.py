@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from server.agents import Agent
-from server.messages import Cancel, CheckAccount, Command, GetStatement, Pay, Reading
+from server.messages import (
+    Cancel,
+    CheckAccount,
+    Command,
+    Expected,
+    GetStatement,
+    Pay,
+    Reading,
+)
 from server.protocols import Operation, Request, Setting, fields, form, local_time, readings
 from server.protocols.usmp import settings
 from server.refusals import Refusal, Refused
@@ -59,7 +67,22 @@ def _pay(given: form.Form, agent: Agent) -> Command:
 
 
 def _cancel(given: form.Form, agent: Agent) -> Command:
-    return Cancel(agent_payment_id=_id(given, settings.CANCEL_NAMES.of(agent)))
+    """Networks differ in which number is the payment's: the other is one of the cancel's own."""
+    expected = _expected(given)
+    names = settings.CANCEL_NAMES.of(agent)
+    if names != settings.EITHER:
+        return Cancel(agent_payment_id=_id(given, names), expected=expected)
+    both = [name for name in (settings.TRANSACTION_ID, settings.REVERT_ID) if given.get(name)]
+    first, *rest = both or [settings.TRANSACTION_ID]
+    number = _id(given, first)
+    or_else = _id(given, rest[0]) if rest else ""
+    return Cancel(number, expected=expected, or_else="" if or_else == number else or_else)
+
+
+def _expected(given: form.Form) -> Expected | None:
+    account = given.get("Account")
+    amount = fields.roubles(given.get("Amount"), "Amount") if given.get("Amount") else None
+    return Expected(account=account, amount=amount) if account or amount else None
 
 
 def _statement(given: form.Form, agent: Agent) -> Command:

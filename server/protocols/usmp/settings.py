@@ -11,7 +11,10 @@ OPTIONAL = "optional"
 
 TRANSACTION_DATE = Setting("transaction_date", OPTIONAL, (OPTIONAL, REQUIRED))
 CANCEL = Setting("cancel", ON, (ON, OFF))
-CANCEL_NAMES = Setting("cancel_names", "TransactionId", ("TransactionId", "RevertId"))
+TRANSACTION_ID = "TransactionId"
+REVERT_ID = "RevertId"
+EITHER = "either"
+CANCEL_NAMES = Setting("cancel_names", EITHER, (EITHER, TRANSACTION_ID, REVERT_ID))
 STATEMENT = Setting("statement", ON, (ON, OFF))
 READINGS = Setting("readings", OFF, (OFF, ON))
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from server.accounts import AccountView, Meter
 from server.agents import Agent
 from server.messages import (
     AccountChecked,
+    AccountsFound,
     Outcome,
     Payment,
     PaymentAccepted,
@@ -30,6 +31,7 @@ from server.protocols.debtxml import settings
 from server.protocols.debtxml.codes import (
     CODES,
     DUPLICATE,
+    MANY,
     OK,
     OPERATIONS,
     REPEATABLE,
@@ -38,9 +40,9 @@ from server.protocols.debtxml.codes import (
 from server.protocols.debtxml.requests import (
     CHECK,
     NUMBER_SIGN,
-    OPERATIONS_BY_ACTION,
     PRESEARCH,
     decode,
+    operation_of,
 )
 from server.protocols.debtxml.transfer import Transfer, read, text
 from server.protocols.facts import Confidence, Facts, MoneyForm
@@ -56,10 +58,14 @@ def encode(request: Request, outcome: Outcome) -> Response:
     """The reply, its Data of the type that the action and the outcome ask for."""
     transfer = _asked(request)
     action = transfer.action if transfer else ""
-    operation = OPERATIONS_BY_ACTION.get(action, Operation.UNKNOWN)
+    operation = operation_of(transfer) if transfer else Operation.UNKNOWN
     match operation, outcome:
         case Operation.CHECK, AccountChecked(view):
             return _reply(action, _found(action, view, request))
+        case Operation.FIND, AccountsFound((), more=True):
+            return _refused(action, MANY)
+        case Operation.FIND, AccountsFound(views):
+            return _reply(action, _payers(views))
         case Operation.PAY, PaymentAccepted(payment, repeated=True):
             return _reply(action, _error(DUPLICATE, f"{DUPLICATE.text} {payment.payment_id}"))
         case Operation.PAY, PaymentAccepted(payment):
@@ -114,7 +120,7 @@ def _gateway(payment: Payment) -> str:
 
 def _found(action: str, view: AccountView, request: Request) -> str:
     if action == PRESEARCH:
-        return _data("PayersTable", "", _payers(view))
+        return _payers((view,))
     if action == CHECK:
         # The reference comes back in a payment, which is complete without it.
         return _data("Gateway", f' reference="{xml.escape(view.account)}"')
@@ -122,12 +128,14 @@ def _found(action: str, view: AccountView, request: Request) -> str:
     return _data("DebtPack", f' billPeriod="{period}"', _debts(view, request.agent))
 
 
-def _payers(view: AccountView) -> str:
-    return (
+def _payers(views: Sequence[AccountView]) -> str:
+    holders = "".join(xml.element("Element", view.holder) for view in views)
+    accounts = "".join(xml.element("Element", view.account) for view in views)
+    table = (
         '<Headers><Header name="fio"/><Header name="ls"/></Headers><Columns>'
-        f"<Column>{xml.element('Element', view.holder)}</Column>"
-        f"<Column>{xml.element('Element', view.account)}</Column></Columns>"
+        f"<Column>{holders}</Column><Column>{accounts}</Column></Columns>"
     )
+    return _data("PayersTable", "", table)
 
 
 def _debts(view: AccountView, agent: Agent) -> str:

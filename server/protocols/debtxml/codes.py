@@ -12,19 +12,23 @@ from server.money import Money
 from server.protocols import Code, CodeTable, Operation
 from server.refusals import Refusal
 
-OPERATIONS = frozenset({Operation.CHECK, Operation.PAY, Operation.CANCEL, Operation.UNKNOWN})
+OPERATIONS = frozenset(
+    {Operation.CHECK, Operation.FIND, Operation.PAY, Operation.CANCEL, Operation.UNKNOWN}
+)
 
 OK = Code("0", "OK")
 """No reply has it: a success is a reply of another type."""
 DUPLICATE = Code("7", "Платёж уже принят под номером")
+MANY = Code("6", "Найдено слишком много лицевых счетов, укажите квартиру")
 
 REPEATABLE: frozenset[str] = frozenset()
 
-BY_ADDRESS = "address"
-"""The field of a refusal to search by an address."""
+ADDRESS = "address"
+"""The field of a refusal of what is said of an address."""
 
 _ACCOUNT_DIFFERS = "2"
-_NO_SEARCH_BY_ADDRESS = "Поиск по адресу не поддерживается, укажите лицевой счёт"
+_NO_ADDRESS = "Укажите лицевой счёт или улицу и дом"
+_NO_SEARCH = "Поиск по адресу недоступен, укажите лицевой счёт"
 
 _CODES = {
     Refusal.MALFORMED: Code("99", "Неверный запрос"),
@@ -58,8 +62,9 @@ CODES: CodeTable = {
 def refusal_code(operation: Operation, refused: RefusedOutcome, amount: Money | None) -> Code:
     """The code of a refusal; a conflict says whether the sum or the account differs."""
     code = CODES[operation, refused.refusal]
-    if refused.refusal is Refusal.MALFORMED and refused.field == BY_ADDRESS:
-        return replace(code, text=_NO_SEARCH_BY_ADDRESS)
+    if refused.field == ADDRESS:
+        is_allowed = refused.refusal is not Refusal.NOT_PERMITTED
+        return replace(code, text=_NO_ADDRESS if is_allowed else _NO_SEARCH)
     earlier = refused.payment
     same_sum = earlier is not None and earlier.amount == amount
     if refused.refusal is Refusal.PAYMENT_CONFLICT and same_sum:

@@ -8,11 +8,20 @@ from collections.abc import Callable, Iterator, Mapping
 from lxml import etree
 
 from server.agents import Agent
-from server.messages import Cancel, CheckAccount, Command, Part, Pay, Reading
+from server.messages import (
+    Address,
+    Cancel,
+    CheckAccount,
+    Command,
+    FindAccounts,
+    Part,
+    Pay,
+    Reading,
+)
 from server.money import Money
 from server.protocols import Operation, Request, fields, local_time, readings
 from server.protocols.debtxml import settings
-from server.protocols.debtxml.codes import BY_ADDRESS
+from server.protocols.debtxml.codes import ADDRESS
 from server.protocols.debtxml.transfer import Transfer, child, children, read, text
 from server.refusals import Refusal, Refused
 
@@ -32,6 +41,7 @@ NUMBER_SIGN = "№"
 """Before a meter's number in the name that a search shows, and a payment sends back."""
 
 _ID_LENGTH_MAX = 20
+_ADDRESS_PART_LENGTH_MAX = 100
 _SERVICES_MAX = 100
 _METERS_MAX = 50
 _METER_NAME_LENGTH_MAX = 200
@@ -46,12 +56,30 @@ def decode(request: Request) -> Command:
     return _READERS[transfer.action](transfer, request.agent)
 
 
+def operation_of(transfer: Transfer) -> Operation:
+    """What is asked for: a presearch without an account looks for one."""
+    if transfer.action == PRESEARCH and not transfer.has_unit("ls"):
+        return Operation.FIND
+    return OPERATIONS_BY_ACTION.get(transfer.action, Operation.UNKNOWN)
+
+
 def _presearch(transfer: Transfer, _agent: Agent) -> Command:
-    """By the account only: an address is nothing that a check can find."""
-    account = transfer.units().get("ls", "")
-    if not account:
-        raise Refused(Refusal.MALFORMED, "a search by address", BY_ADDRESS)
-    return CheckAccount(fields.account(account, "ls"))
+    """By the account, or by the address that a payer without a bill has said."""
+    units = transfer.units()
+    account = units.get("ls", "")
+    if account:
+        return CheckAccount(fields.account(account, "ls"))
+    street, house, flat = (_address_part(units, name) for name in ("street", "house", "flat"))
+    if not street or not house:
+        raise Refused(Refusal.MALFORMED, "neither an account nor a street with a house", ADDRESS)
+    return FindAccounts(address=Address(street, house, flat))
+
+
+def _address_part(units: Mapping[str, str], name: str) -> str:
+    text = units.get(name, "")
+    if len(text) > _ADDRESS_PART_LENGTH_MAX or not text.isprintable():
+        raise Refused(Refusal.MALFORMED, f"the {name} {text[:40]!r}", ADDRESS)
+    return text
 
 
 def _search(transfer: Transfer, _agent: Agent) -> Command:

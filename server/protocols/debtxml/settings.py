@@ -23,6 +23,8 @@ COMPANY_MFO = Setting("company_mfo", "")
 COMPANY_OKPO = Setting("company_okpo", "")
 COMPANY_ACCOUNT = Setting("company_account", "")
 
+ADDRESS_SEARCHES = Setting("address_searches_per_minute", "30", pattern=r"0|[1-9][0-9]{0,4}")
+
 SETTINGS = (
     ACCOUNT_ATTRIBUTE,
     ONE_SERVICE,
@@ -34,6 +36,7 @@ SETTINGS = (
     COMPANY_MFO,
     COMPANY_OKPO,
     COMPANY_ACCOUNT,
+    ADDRESS_SEARCHES,
 )
 
 

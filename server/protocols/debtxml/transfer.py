@@ -24,6 +24,11 @@ class Transfer:
     action: str
     data: etree._Element
 
+    def has_unit(self, name: str) -> bool:
+        """Whether a search says anything under this name."""
+        units = children(self.data, "Unit")
+        return any(unit.get("name") == name and unit.get("value", "").strip() for unit in units)
+
     def units(self) -> dict[str, str]:
         """What a search is for, by name. Raises Refused(MALFORMED) for a name given twice."""
         found: dict[str, str] = {}

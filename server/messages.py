@@ -61,7 +61,7 @@ class Pay:
     account: str
     amount: Money
     paid_at: dt.datetime | None = None
-    """Aware; None = the moment of arrival."""
+    """Aware, as exact as the protocol writes times; None = the second of arrival."""
     breakdown: tuple[Part, ...] = ()
     readings: tuple[Reading, ...] = ()
     terminal: str = ""
@@ -79,7 +79,7 @@ class Hold:
     amount: Money
     valid_seconds: int
     paid_at: dt.datetime | None = None
-    """Aware; None = the moment of arrival."""
+    """Aware, as exact as the protocol writes times; None = the second of arrival."""
     breakdown: tuple[Part, ...] = ()
     readings: tuple[Reading, ...] = ()
     terminal: str = ""
@@ -116,6 +116,8 @@ class Cancel:
     reason: str = ""
     same_day: bool = False
     """Not once the payment's own business day has passed, whether that is closed yet or not."""
+    only_held: bool = False
+    """Not what is credited already: the network reports that its own second phase failed."""
     expected: Expected | None = None
     or_else: str = ""
     """The agent's id of the payment when none is recorded under the first."""

@@ -203,7 +203,7 @@ class PaymentDesk:
 
     async def _order(self, agent: Agent, command: Pay | Hold) -> Order:
         now = self._clock()
-        paid_at = (command.paid_at or now).replace(microsecond=0)
+        paid_at = command.paid_at or now.replace(microsecond=0)
         today = business_day(agent, now)
         results: tuple[ReadingResult, ...] = ()
         if command.readings:

@@ -128,6 +128,8 @@ class Action(Enum):
     HOLD = "hold"
     CONFIRM = "confirm"
     CANCEL = "cancel"
+    GIVE_UP = "give_up"
+    """As CANCEL, but only of what is still held."""
     EXPIRE = "expire"
     """Nobody confirmed in time."""
     REVERSE = "reverse"
@@ -145,7 +147,7 @@ class AfterClose(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """CONFIRM, CANCEL, EXPIRE or REVERSE of a payment that is named by one of the two ids."""
+    """What is done to a payment, neither PAY nor HOLD, that is named by one of the two ids."""
 
     action: Action
     agent: str

@@ -60,7 +60,8 @@ class RecordedPayments:
                 return Posted(Result.CONFLICT, payment)
             if only_today and payment is not None and self._is_of_the_past(agent, payment):
                 return Posted(Result.FORBIDDEN, payment)
-        return await self._move(agent, Action.CANCEL, command, command.reason)
+        action = Action.GIVE_UP if command.only_held else Action.CANCEL
+        return await self._move(agent, action, command, command.reason)
 
     def _is_of_the_past(self, agent: Agent, payment: Payment) -> bool:
         """Credited, and not today; one taken after the closing is of a day to come."""
@@ -71,7 +72,8 @@ class RecordedPayments:
     async def status(self, agent: Agent, command: GetStatus) -> Posted:
         """How it stands now; FORBIDDEN when who asks before a cancel would be refused it.
 
-        Raises Refused.
+        What is settled stays so: there a person is asked, where the agent has it so, and nothing
+        is cancelled. Raises Refused.
         """
         found = await self.find(agent, command)
         if found is None or found.payment is None:
@@ -79,6 +81,9 @@ class RecordedPayments:
         if _is_another(found.payment, command.expected):
             return Posted(Result.CONFLICT, found.payment)
         if command.before_cancel and not await self._may_be_cancelled(agent, found.payment):
+            if after_close(agent) is AfterClose.PERSON:
+                named = Cancel(payment_id=found.payment.payment_id)
+                return await self._move(agent, Action.CANCEL, named)
             return Posted(Result.FORBIDDEN, found.payment)
         return await self.unless_overdue(agent, found)
 

@@ -26,6 +26,7 @@ TRANSITIONS: Mapping[tuple[PaymentState | None, Action], PaymentState | Result] 
     (_NOTHING, Action.HOLD): _HELD,
     (_NOTHING, Action.CONFIRM): Result.NOT_FOUND,
     (_NOTHING, Action.CANCEL): Result.NOT_FOUND,
+    (_NOTHING, Action.GIVE_UP): Result.NOT_FOUND,
     (_NOTHING, Action.EXPIRE): Result.NOT_FOUND,
     (_NOTHING, Action.REVERSE): Result.NOT_FOUND,
     # Whoever holds and then pays under one id has mixed up two payments.
@@ -33,6 +34,7 @@ TRANSITIONS: Mapping[tuple[PaymentState | None, Action], PaymentState | Result] 
     (_HELD, Action.HOLD): Result.REPEATED,
     (_HELD, Action.CONFIRM): _CREDITED,
     (_HELD, Action.CANCEL): _CANCELLED,
+    (_HELD, Action.GIVE_UP): _CANCELLED,
     (_HELD, Action.EXPIRE): _EXPIRED,
     (_HELD, Action.REVERSE): Result.FORBIDDEN,
     (_CREDITED, Action.PAY): Result.REPEATED,
@@ -40,6 +42,8 @@ TRANSITIONS: Mapping[tuple[PaymentState | None, Action], PaymentState | Result] 
     (_CREDITED, Action.HOLD): Result.REPEATED,
     (_CREDITED, Action.CONFIRM): Result.REPEATED,
     (_CREDITED, Action.CANCEL): _CANCELLED,
+    # It was confirmed before the failure was reported.
+    (_CREDITED, Action.GIVE_UP): Result.FORBIDDEN,
     # It was confirmed before the janitor came.
     (_CREDITED, Action.EXPIRE): Result.FORBIDDEN,
     (_CREDITED, Action.REVERSE): _REVERSED,
@@ -47,6 +51,7 @@ TRANSITIONS: Mapping[tuple[PaymentState | None, Action], PaymentState | Result] 
     (_CANCELLED, Action.HOLD): _GONE,
     (_CANCELLED, Action.CONFIRM): _GONE,
     (_CANCELLED, Action.CANCEL): Result.REPEATED,
+    (_CANCELLED, Action.GIVE_UP): Result.REPEATED,
     (_CANCELLED, Action.EXPIRE): _GONE,
     (_CANCELLED, Action.REVERSE): _GONE,
     (_REVERSED, Action.PAY): _GONE,
@@ -54,6 +59,7 @@ TRANSITIONS: Mapping[tuple[PaymentState | None, Action], PaymentState | Result] 
     (_REVERSED, Action.CONFIRM): _GONE,
     # The agent wants what a person has done: the money is off the account.
     (_REVERSED, Action.CANCEL): Result.REPEATED,
+    (_REVERSED, Action.GIVE_UP): Result.REPEATED,
     (_REVERSED, Action.EXPIRE): _GONE,
     (_REVERSED, Action.REVERSE): Result.REPEATED,
     (_EXPIRED, Action.PAY): _GONE,
@@ -61,6 +67,7 @@ TRANSITIONS: Mapping[tuple[PaymentState | None, Action], PaymentState | Result] 
     (_EXPIRED, Action.CONFIRM): _GONE,
     # Nothing is left to cancel, which is what the agent asked for.
     (_EXPIRED, Action.CANCEL): Result.REPEATED,
+    (_EXPIRED, Action.GIVE_UP): Result.REPEATED,
     (_EXPIRED, Action.EXPIRE): Result.REPEATED,
     (_EXPIRED, Action.REVERSE): _GONE,
 }

@@ -70,7 +70,7 @@ def read_any(text: str, zone: str, forms: Sequence[str] = SPELLINGS) -> dt.datet
 
 
 def read_iso(text: str, zone: str) -> dt.datetime:
-    """The moment of an ISO 8601 time, perhaps with a fraction and an offset, in UTC.
+    """The second of an ISO 8601 time, perhaps with a fraction and an offset, in UTC.
 
     Without an offset it is the zone's. Raises Refused(DATE_MALFORMED).
     """
@@ -84,7 +84,7 @@ def read_iso(text: str, zone: str) -> dt.datetime:
         raise Refused(Refusal.DATE_MALFORMED, f"no such time: {text!r}") from None
     if not YEAR_MIN <= moment.year <= YEAR_MAX:
         raise Refused(Refusal.DATE_MALFORMED, f"the year of {text!r}")
-    return moment.astimezone(dt.UTC)
+    return moment.astimezone(dt.UTC).replace(microsecond=0)
 
 
 def write(moment: dt.datetime, form: str, zone: str) -> str:

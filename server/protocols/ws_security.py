@@ -171,7 +171,7 @@ def require_signed_body(envelope: soap.Envelope, security: etree._Element, publi
             raise wrong()
         if name:
             signable[name] = element
-    found = security.findall(xml_signature.SIGNATURE)
+    found = list(security.iterchildren(xml_signature.SIGNATURE))
     if len(found) != 1:
         raise wrong()
     xml_signature.require_signed(found[0], signable, body.get(ID, ""), public_key)

@@ -40,7 +40,7 @@ def require_signed(
     method = _only(info, "CanonicalizationMethod")
     _require_algorithm(method, _EXCLUSIVE)
     _require_algorithm(_only(info, "SignatureMethod"), _RSA_SHA256)
-    references = info.findall(f"{{{NAMESPACE}}}Reference")
+    references = _all(info, "Reference")
     if not 1 <= len(references) <= _REFERENCES_MAX or len(references) + 2 != len(info):
         raise wrong()
     value = _bytes(_only(signature, "SignatureValue"))
@@ -69,10 +69,15 @@ def _digested(reference: etree._Element, signable: Mapping[str, etree._Element])
 
 
 def _only(parent: etree._Element, name: str) -> etree._Element:
-    found = parent.findall(f"{{{NAMESPACE}}}{name}")
+    found = _all(parent, name)
     if len(found) != 1:
         raise wrong()
     return found[0]
+
+
+def _all(parent: etree._Element, name: str) -> list[etree._Element]:
+    # By hand: a path is worked out anew with each findall.
+    return list(parent.iterchildren(f"{{{NAMESPACE}}}{name}"))
 
 
 def _require_algorithm(element: etree._Element, algorithm: str) -> None:

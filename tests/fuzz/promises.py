@@ -54,11 +54,11 @@ def require_equal_in_the_fast_lane(codec: Codec, request: Request, command: Comm
     fast = _fast(codec, request.agent)
     if fast is None or request.method not in fast.methods or (request.query and request.body):
         return
-    raw = (
-        request.body
-        if request.method == "POST"
-        else request.query.encode("utf-8", "surrogateescape")
-    )
+    is_post = request.method == "POST"
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if is_post and media_type not in fast.media_types:
+        return  # the lane does not ask
+    raw = request.body if is_post else request.query.encode("utf-8", "surrogateescape")
     recognised = fast.recognise(raw, 0, len(raw))
     if recognised is None:
         return

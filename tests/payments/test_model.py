@@ -84,7 +84,7 @@ def commands() -> st.SearchStrategy[Command]:
         st.builds(Pay, number, account, amount, breakdown=breakdown),
         st.builds(Hold, number, account, amount, st.just(VALID_SECONDS), breakdown=breakdown),
         st.builds(Confirm, number),
-        st.builds(Cancel, number),
+        st.builds(Cancel, number, only_held=st.booleans()),
         st.builds(GetStatus, number),
     )
 

@@ -122,7 +122,38 @@ async def test_who_is_to_cancel_hears_before_that_it_would_be_refused(
     else:
         assert isinstance(told, RefusedOutcome)
         assert told.refusal is Refusal.REVERSAL_FORBIDDEN
+    assert len(room.ledger.asked) == (setting == "person")
     assert isinstance(await room.handle(GetStatus("1"), agent), PaymentStatus)
+
+
+async def test_a_failure_that_is_reported_gives_up_what_is_held_and_nothing_else(
+    room: Room,
+) -> None:
+    failed = Cancel("1", only_held=True)
+    assert await room.refusal(failed) is Refusal.PAYMENT_NOT_FOUND
+    await room.handle(HOLD)
+    confirmed = await room.handle(Confirm("1"))
+    assert isinstance(confirmed, PaymentAccepted)
+    told = await room.handle(failed)
+    assert told == RefusedOutcome(Refusal.REVERSAL_FORBIDDEN, confirmed.payment)
+    assert room.ledger.credited == {"1004217": 152340}
+    await room.handle(replace(HOLD, agent_payment_id="2"))
+    given_up = await room.handle(replace(failed, agent_payment_id="2"))
+    assert isinstance(given_up, PaymentCancelled)
+    again = await room.handle(replace(failed, agent_payment_id="2"))
+    assert again == PaymentCancelled(given_up.payment, repeated=True)
+    assert await room.refusal(Confirm("2")) is Refusal.PAYMENT_CANCELLED
+
+
+async def test_a_payment_is_dated_as_exactly_as_its_protocol_says(room: Room) -> None:
+    room.now += dt.timedelta(microseconds=654_321)
+    exact = NOON - dt.timedelta(milliseconds=588)
+    dated = await room.handle(replace(HOLD, paid_at=exact))
+    assert isinstance(dated, PaymentHeld)
+    assert dated.payment.paid_at == exact
+    arrived = await room.handle(replace(HOLD, agent_payment_id="2"))
+    assert isinstance(arrived, PaymentHeld)
+    assert arrived.payment.paid_at == NOON
 
 
 async def test_a_repeated_hold_is_answered_as_what_became_of_it(room: Room) -> None:

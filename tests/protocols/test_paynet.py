@@ -175,10 +175,7 @@ def test_no_value_of_a_refused_request_reaches_the_log() -> None:
         ("2026-01-15T12:20:30+03:00", dt.datetime(2026, 1, 15, 9, 20, 30, tzinfo=dt.UTC)),
         ("2026-01-15T12:20:30-01:30", dt.datetime(2026, 1, 15, 13, 50, 30, tzinfo=dt.UTC)),
         ("\n2026-01-15T12:20:30Z ", dt.datetime(2026, 1, 15, 12, 20, 30, tzinfo=dt.UTC)),
-        (
-            "2026-01-15T12:20:30.1234567Z",
-            dt.datetime(2026, 1, 15, 12, 20, 30, 123456, tzinfo=dt.UTC),
-        ),
+        ("2026-01-15T12:20:30.1234567Z", dt.datetime(2026, 1, 15, 12, 20, 30, tzinfo=dt.UTC)),
     ],
 )
 def test_times_are_read_with_and_without_an_offset(written: str, utc: dt.datetime) -> None:
@@ -265,7 +262,7 @@ def test_a_statement_begins_with_the_second_that_it_names() -> None:
     command = CODEC.decode(request(inside + "<serviceId>1</serviceId>", "GetStatement"))
     assert isinstance(command, GetStatement)
     assert command.since == dt.datetime(2026, 1, 15, 7, 20, 30, tzinfo=dt.UTC)
-    assert command.until == dt.datetime(2026, 1, 15, 7, 20, 30, 900000, tzinfo=dt.UTC)
+    assert command.until == command.since
 
 
 def test_a_nil_parameter_is_none() -> None:

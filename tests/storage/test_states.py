@@ -203,7 +203,13 @@ async def test_everything_at_once_ends_in_one_explainable_state(
 ) -> None:
     for number in range(8):
         order = replace(HOLD, agent_payment_id=f"m{number}")
-        wanted = [Action.CONFIRM, Action.CANCEL, Action.REVERSE, Action.EXPIRE] * 4
+        wanted = [
+            Action.CONFIRM,
+            Action.GIVE_UP,
+            Action.CANCEL,
+            Action.REVERSE,
+            Action.EXPIRE,
+        ] * 4
         moves = [replace(move(each), agent_payment_id=f"m{number}") for each in wanted]
         posts = [ledger.post(order) for _ in range(4)]
         results = await asyncio.gather(*posts, *map(ledger.move, moves))

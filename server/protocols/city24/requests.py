@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from server.agents import Agent
-from server.messages import Cancel, CheckAccount, Command, GetStatus, Pay
+from server.messages import Cancel, CheckAccount, Command, Expected, GetStatus, Pay
 from server.protocols import (
     Operation,
     Request,
@@ -114,7 +114,14 @@ def _pay(call: Call, agent: Agent) -> Command:
 
 
 def _cancel(call: Call, _agent: Agent) -> Command:
-    return Cancel(agent_payment_id=_id(call, "cancelPayID"))
+    return Cancel(agent_payment_id=_id(call, "cancelPayID"), expected=_expected(call))
+
+
+def _expected(call: Call) -> Expected | None:
+    """What else a cancel says of the payment."""
+    account, written = call.get("account"), call.get("amount")
+    amount = fields.kopecks(written, "amount") if written else None
+    return Expected(account=account, amount=amount) if account or written else None
 
 
 def _status(call: Call, _agent: Agent) -> Command:

@@ -139,8 +139,10 @@ def decode(request: Request) -> Command:
     given = values(request)
     match operation_of(given):
         case Operation.CHECK:
-            amount = fields.kopecks(given["pay_amount"], "pay_amount") if _has_sum(given) else None
-            return CheckAccount(fields.account(_required(given, "account"), "account"), amount)
+            written = given.get("pay_amount", "")
+            amount = fields.kopecks(written, "pay_amount", zero=True) if written else None
+            account = fields.account(_required(given, "account"), "account")
+            return CheckAccount(account, amount or None)
         case Operation.PAY:
             return Pay(
                 agent_payment_id=_pay_id(given),
@@ -154,10 +156,6 @@ def decode(request: Request) -> Command:
             return Cancel(agent_payment_id=_pay_id(given))
         case _:
             raise Refused(Refusal.UNKNOWN_OPERATION, given.get("act", "")[:40], "act")
-
-
-def _has_sum(given: Mapping[str, str]) -> bool:
-    return bool(given.get("pay_amount", ""))
 
 
 def _pay_id(given: Mapping[str, str]) -> str:

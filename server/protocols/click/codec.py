@@ -45,6 +45,8 @@ def encode(request: Request, outcome: Outcome) -> Response:
             return _reply(given, DUPLICATE if repeated else OK, _CONFIRM_ID, payment)
         case Operation.CANCEL, PaymentCancelled(payment):
             return _reply(given, CANCELLED, _CONFIRM_ID, payment)
+        case Operation.CANCEL, RefusedOutcome(Refusal.REVERSAL_FORBIDDEN, Payment() as credited):
+            return _reply(given, DUPLICATE, _CONFIRM_ID, credited)
         case _, RefusedOutcome(Refusal.PAYMENT_CONFLICT, Payment() as earlier):
             same_sum = earlier.amount == _amount(given)
             code = WRONG_ACCOUNT if same_sum else CODES[operation, Refusal.PAYMENT_CONFLICT]

@@ -28,6 +28,7 @@ _ID_LENGTH_MAX = 20
 # A float, as Click writes it; what stands beyond the second decimal must be zeros.
 _DECIMALS_MAX = 6
 _ERROR = re.compile(r"-?[0-9]{1,10}")
+_FAILED = re.compile(r"-0*[1-9]")
 
 
 def form_of(request: Request) -> form.Form:
@@ -72,7 +73,7 @@ def operation_of(given: form.Form) -> Operation:
         return Operation.HOLD
     if action != COMPLETE:
         return Operation.UNKNOWN
-    return Operation.CANCEL if given.get("error").startswith("-") else Operation.CONFIRM
+    return Operation.CANCEL if _FAILED.match(given.get("error")) else Operation.CONFIRM
 
 
 def decode(request: Request) -> Command:
@@ -95,7 +96,9 @@ def decode(request: Request) -> Command:
             return Confirm(payment_id=_prepare_id(given), expected=expected)
         case Operation.CANCEL:
             reason = _printable(f"{given.get('error')} {given.get('error_note')}")
-            return Cancel(payment_id=_prepare_id(given), reason=reason, expected=expected)
+            return Cancel(
+                payment_id=_prepare_id(given), reason=reason, only_held=True, expected=expected
+            )
         case _:
             return Hold(
                 agent_payment_id=click_trans_id,

@@ -15,7 +15,7 @@ from server.messages import (
     PaymentCancelled,
     RefusedOutcome,
 )
-from server.money import ZERO, Money, MoneyError
+from server.money import ZERO, Money
 from server.protocols import (
     UNAVAILABLE,
     Code,
@@ -41,10 +41,11 @@ from server.protocols.debtxml.requests import (
     CHECK,
     NUMBER_SIGN,
     PRESEARCH,
+    account_of,
     decode,
     operation_of,
 )
-from server.protocols.debtxml.transfer import Transfer, read, text
+from server.protocols.debtxml.transfer import Transfer, read
 from server.protocols.facts import Confidence, Facts, MoneyForm
 from server.refusals import Refused
 
@@ -73,7 +74,7 @@ def encode(request: Request, outcome: Outcome) -> Response:
         case Operation.CANCEL, PaymentCancelled(payment):
             return _reply(action, _gateway(payment))
         case _, RefusedOutcome():
-            code = refusal_code(operation, outcome, _amount(transfer))
+            code = refusal_code(operation, outcome, _account(transfer, request.agent))
             return UNAVAILABLE if code.status == UNAVAILABLE.status else _refused(action, code)
         case _:
             return UNAVAILABLE
@@ -86,13 +87,11 @@ def _asked(request: Request) -> Transfer | None:
         return None
 
 
-def _amount(transfer: Transfer | None) -> Money | None:
-    if transfer is None:
-        return None
+def _account(transfer: Transfer | None, agent: Agent) -> str:
     try:
-        return Money.parse(text(transfer.data, "TotalSum"), comma=True)
-    except (MoneyError, Refused):
-        return None
+        return account_of(transfer, agent) if transfer else ""
+    except Refused:
+        return ""
 
 
 def _refused(action: str, code: Code) -> Response:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 from server.messages import RefusedOutcome
-from server.money import Money
 from server.protocols import Code, CodeTable, Operation
 from server.refusals import Refusal
 
@@ -59,14 +58,14 @@ CODES: CodeTable = {
 }
 
 
-def refusal_code(operation: Operation, refused: RefusedOutcome, amount: Money | None) -> Code:
-    """The code of a refusal; a conflict says whether the sum or the account differs."""
+def refusal_code(operation: Operation, refused: RefusedOutcome, account: str) -> Code:
+    """The code of a refusal; a conflict says whether the account differs, or the sums."""
     code = CODES[operation, refused.refusal]
     if refused.field == ADDRESS:
         is_allowed = refused.refusal is not Refusal.NOT_PERMITTED
         return replace(code, text=_NO_ADDRESS if is_allowed else _NO_SEARCH)
     earlier = refused.payment
-    same_sum = earlier is not None and earlier.amount == amount
-    if refused.refusal is Refusal.PAYMENT_CONFLICT and same_sum:
+    differs = earlier is not None and earlier.account != account
+    if refused.refusal is Refusal.PAYMENT_CONFLICT and differs:
         return replace(code, code=_ACCOUNT_DIFFERS)
     return code

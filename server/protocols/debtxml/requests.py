@@ -13,6 +13,7 @@ from server.messages import (
     Cancel,
     CheckAccount,
     Command,
+    Expected,
     FindAccounts,
     Part,
     Pay,
@@ -84,9 +85,11 @@ def _address_part(units: Mapping[str, str], name: str) -> str:
 
 def _search(transfer: Transfer, _agent: Agent) -> Command:
     units = transfer.units()
-    found = [units[name] for name in _SEARCH_UNITS if name in units]
-    account = transfer.data.get("presearchId", "") or (found[0] if found else "")
-    return CheckAccount(fields.account(account, "bill_identifier"))
+    said = [transfer.data.get("presearchId", ""), *(units.get(name, "") for name in _SEARCH_UNITS)]
+    accounts = dict.fromkeys(filter(None, said))
+    if len(accounts) > 1:
+        raise Refused(Refusal.MALFORMED, "two accounts at once", "bill_identifier")
+    return CheckAccount(fields.account(next(iter(accounts), ""), "bill_identifier"))
 
 
 def _check(transfer: Transfer, agent: Agent) -> Command:
@@ -113,8 +116,12 @@ def _pay(transfer: Transfer, agent: Agent) -> Command:
     )
 
 
-def _cancel(transfer: Transfer, _agent: Agent) -> Command:
-    return Cancel(agent_payment_id=_id(transfer))
+def _cancel(transfer: Transfer, agent: Agent) -> Command:
+    """It repeats the payment that it undoes."""
+    account, total = account_of(transfer, agent), text(transfer.data, "TotalSum")
+    amount = fields.roubles(total, "TotalSum", comma=True) if total else None
+    expected = Expected(account=account, amount=amount) if account or total else None
+    return Cancel(agent_payment_id=_id(transfer), expected=expected)
 
 
 def _id(transfer: Transfer) -> str:
@@ -122,9 +129,13 @@ def _id(transfer: Transfer) -> str:
 
 
 def _account(transfer: Transfer, agent: Agent) -> str:
-    name = settings.ACCOUNT_ATTRIBUTE.of(agent)
+    return fields.account(account_of(transfer, agent), settings.ACCOUNT_ATTRIBUTE.of(agent))
+
+
+def account_of(transfer: Transfer, agent: Agent) -> str:
+    """The account as sent; empty when there is none. Raises Refused(MALFORMED)."""
     payer = child(transfer.data, "PayerInfo")
-    return fields.account("" if payer is None else payer.get(name, "").strip(), name)
+    return "" if payer is None else payer.get(settings.ACCOUNT_ATTRIBUTE.of(agent), "").strip()
 
 
 def _services(transfer: Transfer) -> list[etree._Element]:

@@ -15,6 +15,7 @@ from server.refusals import Refusal, Refused
 BYTES_MAX = 16_384
 
 _SIGNATURE = b"&signature="
+_SIGNATURE_NAME = re.compile(re.escape(_SIGNATURE), re.IGNORECASE)
 _BREAKING = re.compile(r"[&\x00-\x1f\x7f]+")
 _UNREADABLE = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -29,8 +30,11 @@ class Line:
 
 def split(body: bytes) -> Line:
     """The two halves of a line; the signature is empty when there is none."""
-    signed, _, signature = body.rstrip(b"\r\n").partition(_SIGNATURE)
-    return Line(signed, signature.decode("latin-1"))
+    line = body.rstrip(b"\r\n")
+    found = _SIGNATURE_NAME.search(line)
+    if found is None:
+        return Line(line, "")
+    return Line(line[: found.start()], line[found.end() :].decode("latin-1"))
 
 
 def pairs(signed: bytes) -> Mapping[str, str]:

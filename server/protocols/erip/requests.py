@@ -179,11 +179,11 @@ def decode(request: Request) -> Command:
     if operation is Operation.UNKNOWN:
         raise Refused(Refusal.UNKNOWN_OPERATION, message.head.get("RequestType", "")[:40])
     _service(message, agent)
+    _currency(message, agent)
     match operation:
         case Operation.CHECK:
             return CheckAccount(_account(message))
         case Operation.HOLD:
-            _currency(message, agent)
             return Hold(
                 agent_payment_id=_transaction_id(message),
                 account=_account(message),
@@ -210,17 +210,23 @@ def _about_recorded(message: Message, operation: Operation, agent: Agent) -> Com
             )
         case _:
             reason = "".join(filter(str.isprintable, message.block.get("ErrorText", "")))[:200]
-            return Cancel(agent_payment_id=number, reason=reason, expected=expected)
+            return Cancel(
+                agent_payment_id=number,
+                reason=reason,
+                only_held=message.kind is Kind.TRANSACTION_RESULT,
+                expected=expected,
+            )
 
 
 def _expected(message: Message, agent: Agent) -> Expected | None:
     """What else the message says of the payment it names. Raises Refused."""
     number = message.block.get("ServiceProvider_TrxId", "")
+    account = message.head.get("PersonalAccount", "")
     amount = _amount(message, agent) if message.block.get("Amount") else None
-    if not number and amount is None:
+    if not number and not account and amount is None:
         return None
     ours = fields.our_number(number, "ServiceProvider_TrxId") if number else 0
-    return Expected(payment_id=ours, amount=amount)
+    return Expected(payment_id=ours, account=account, amount=amount)
 
 
 def _require_outcome(message: Message) -> None:

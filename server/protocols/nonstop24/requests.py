@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping
 
 from server.agents import Agent
-from server.messages import CheckAccount, Command, GetStatus, Pay
+from server.messages import CheckAccount, Command, Expected, GetStatus, Pay
 from server.protocols import (
     Operation,
     Request,
@@ -80,7 +80,8 @@ def _pay(given: form.Form) -> Command:
 
 
 def _status(given: form.Form) -> Command:
-    return GetStatus(agent_payment_id=_pay_id(given))
+    account = given.get("PAY_ACCOUNT")
+    return GetStatus(_pay_id(given), expected=Expected(account=account) if account else None)
 
 
 def _pay_id(given: form.Form) -> str:

@@ -35,7 +35,7 @@ _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TIME_MIN, _TIME_MAX = 10**12, 10**13 - 1
 _PASSWORD = re.compile(r"[!-~]{6,100}")
 
-Account = dict[str, str | int]
+Account = dict[str, object]
 
 
 class _Payable(msgspec.Struct):
@@ -165,7 +165,10 @@ def _id(text: str) -> str:
 
 def _account(account: Account, agent: Agent) -> str:
     key = settings.ACCOUNT_KEY.of(agent)
-    return fields.account(str(account.get(key, "")), key)
+    value = account.get(key, "")
+    if not isinstance(value, str | int) or isinstance(value, bool):
+        raise Refused(Refusal.MALFORMED, f"{value!r}"[:40], json_rpc.NOT_A_CALL)
+    return fields.account(str(value), key)
 
 
 def _amount(tiyin: int) -> Money:

@@ -142,7 +142,7 @@ def _reading(meter: str, text: str) -> Reading:
 
 def _statement(strict: Strict, agent: Agent) -> GetStatement:
     # Payments are kept to the second, so one made within the first second belongs to the period.
-    since = _time(strict, "dateFrom", agent).replace(microsecond=0)
+    since = _time(strict, "dateFrom", agent)
     until = _time(strict, "dateTo", agent)
     if since > until:
         raise Refused(Refusal.DATE_MALFORMED, "dateFrom is after dateTo", "dateFrom")
@@ -150,11 +150,11 @@ def _statement(strict: Strict, agent: Agent) -> GetStatement:
 
 
 def _time(strict: Strict, name: str, agent: Agent) -> dt.datetime:
-    """UTC; a time without an offset is the agent's local time."""
+    """UTC, to the second; a time without an offset is the agent's local time."""
     moment = dt.datetime.fromisoformat(strict.text(name))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=ZoneInfo(agent.zone))
-    return moment.astimezone(dt.UTC)
+    return moment.astimezone(dt.UTC).replace(microsecond=0)
 
 
 def _ids_only(text: str) -> bool:

@@ -240,7 +240,7 @@ def _kopecks(text: str) -> Money:
 
 def _moment(text: str) -> dt.datetime:
     try:
-        return dt.datetime.fromisoformat(text.strip()).astimezone(dt.UTC)
+        return dt.datetime.fromisoformat(text.strip()).astimezone(dt.UTC).replace(microsecond=0)
     except (ValueError, OverflowError):
         # The schema's 24:00:00 is no time to Python.
         raise Refused(Refusal.DATE_MALFORMED, "no such time", "paidAt") from None

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from server.lookup.lanes import BILLED, billed_from, paid_from
-from server.lookup.marks import ACCOUNT
+from server.lookup.marks import ACCOUNT, LSN_MAX
 from server.lookup.pgoutput import Fields
 from server.lookup.snapshot import join
 
+Half = tuple[int, bytes, int]
+"""Version, bytes, and where in the WAL its commit begins."""
+
+_NOTHING: Half = (0, b"", LSN_MAX)
 KEYS_MAX = 256  # one script call; Redis serves nobody else meanwhile (about 2 µs a key)
 
 
@@ -17,8 +21,9 @@ class Batch:
 
     def __init__(self, flawed: Callable[[str, ValueError], None]) -> None:
         self._flawed = flawed
-        self._billed: dict[bytes, tuple[int, bytes]] = {}
-        self._paid: dict[bytes, tuple[int, bytes]] = {}
+        self._billed: dict[bytes, Half] = {}
+        self._paid: dict[bytes, Half] = {}
+        self._committed_from = 0
         self.gone: dict[bytes, None] = {}
         """Keys of accounts that were deleted."""
         self.lsn = 0
@@ -30,15 +35,36 @@ class Batch:
         self.is_inside = False
         """Whether its last transaction goes on."""
 
-    def values(self, epoch: int) -> dict[bytes, bytes]:
-        """Snapshots, or parts of them, by key."""
-        nothing = (0, b"")
-        return {
-            ACCOUNT + account: join(
-                epoch, *self._billed.get(account, nothing), *self._paid.get(account, nothing)
-            )
-            for account in self._billed | self._paid
-        }
+    def values(
+        self, epoch: int, fence: int = 0, lacks: Callable[[bytes], bool] = lambda _: False
+    ) -> dict[bytes, bytes]:
+        """Snapshots, or parts of them, by key.
+
+        What was committed before `fence` is left out where Redis `lacks` the key.
+        """
+        if fence <= self._oldest():
+            return {
+                ACCOUNT + account: join(
+                    epoch,
+                    *self._billed.get(account, _NOTHING)[:2],
+                    *self._paid.get(account, _NOTHING)[:2],
+                )
+                for account in self._billed | self._paid
+            }
+        found: dict[bytes, bytes] = {}
+        for account in self._billed | self._paid:
+            key = ACCOUNT + account
+            billed, paid = self._billed.get(account, _NOTHING), self._paid.get(account, _NOTHING)
+            if lacks(key):
+                billed, paid = (half if half[2] >= fence else _NOTHING for half in (billed, paid))
+            if billed is not _NOTHING or paid is not _NOTHING:
+                found[key] = join(epoch, *billed[:2], *paid[:2])
+        return found
+
+    def _oldest(self) -> int:
+        """From where on everything that was gathered was committed."""
+        lanes = (self._billed, self._paid)
+        return min((half[2] for lane in lanes for half in lane.values()), default=LSN_MAX)
 
     def clear(self) -> None:
         """It was sent."""
@@ -47,8 +73,9 @@ class Batch:
         self._paid.clear()
         self.gone.clear()
 
-    def began(self) -> None:
+    def began(self, lsn: int) -> None:
         self.is_inside = True
+        self._committed_from = lsn
 
     def changed(self, table: str, fields: Fields) -> None:
         account, columns = fields[0], fields[1:]
@@ -63,14 +90,15 @@ class Batch:
 
     def _half(
         self, pack: Callable[[Fields], tuple[int, bytes]], account: bytes, columns: Fields
-    ) -> tuple[int, bytes]:
+    ) -> Half:
         try:
-            return pack(columns)
+            version, half = pack(columns)
         except ValueError as error:
             # An empty half cannot be decoded: the account is read from PostgreSQL, and complained
             # about, until somebody mends the row. One bad row must not stop everybody's.
             self._flawed(account.decode(), error)
-            return int.from_bytes(columns[0], "big"), b""
+            version, half = int.from_bytes(columns[0], "big"), b""
+        return version, half, self._committed_from
 
     def deleted(self, table: str, key: bytes) -> None:
         self._billed.pop(key, None)

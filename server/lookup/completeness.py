@@ -42,6 +42,15 @@ class Completeness:
         self._is_epoch_wanted = False
         self._is_epoch_fresh = False
         self._deleted: set[bytes] | None = None
+        self._holds_back = False
+        self.changes = asyncio.Lock()
+        """Held by who applies changes, and while it is not known which of them the next copy holds.
+
+        The stream lags behind what was shown. An account that is lacking must not be put together
+        from its past: who paid since would see the debt again.
+        """
+        self.fence = 0
+        """What was committed before this is in the copy that is to come."""
         self.reached = asyncio.Event()
         """No node lacks anything."""
 
@@ -68,6 +77,7 @@ class Completeness:
     async def begin_epoch(self, above: int, lsn: int) -> None:
         """From now on only what is written under a new epoch counts. Raises OSError."""
         self.reached.clear()
+        await self._hold_back()
         epoch = await self._source.raise_epoch(above)
         for mirror in tuple(self._fleet.mirrors.values()):
             mirror.emptied()
@@ -76,6 +86,8 @@ class Completeness:
             await self._unmark(mirror, epoch)
         self._is_epoch_fresh = True
         self._pulse.start(epoch, lsn)
+        for mirror in self._fleet.mirrors.values():
+            mirror.has_beat = False
         await self._pulse.once()
         self._work.set()
 
@@ -88,6 +100,7 @@ class Completeness:
             if self._is_lacking():
                 await asyncio.sleep(_AGAIN_SECONDS)
             elif not self._is_epoch_wanted:
+                self._let_go()
                 self.reached.set()
                 await self._work.wait()
 
@@ -106,6 +119,17 @@ class Completeness:
         self._is_epoch_wanted = False
         await self._fill(self._is_epoch_fresh)
         self._is_epoch_fresh = False
+
+    async def _hold_back(self) -> None:
+        """No change is applied until `_copy` knows the fence."""
+        if not self._holds_back:
+            await self.changes.acquire()
+            self._holds_back = True
+
+    def _let_go(self) -> None:
+        if self._holds_back:
+            self._holds_back = False
+            self.changes.release()
 
     async def _unmark(self, mirror: Mirror, epoch: int) -> None:
         """An old marker says nothing under a new epoch, so a refusal does no harm."""
@@ -134,14 +158,17 @@ class Completeness:
 
     async def _copy(self, mirrors: list[Mirror], is_new_epoch: bool) -> None:
         started = time.monotonic()
+        await self._hold_back()
         epoch = self._pulse.beat.epoch
         for mirror in mirrors:
             await _prepare(mirror, epoch)
         before = {mirror: (mirror.losses, frozenset(mirror.missing)) for mirror in mirrors}
         slots = frozenset[int]().union(*(missing for _, missing in before.values()))
-        if is_new_epoch:
-            await self._source.outlive_writers()
+        self.fence = await self._source.fence()
         self._deleted = deleted = set[bytes]()
+        for mirror in mirrors:
+            mirror.has_beat = False
+        self._let_go()
         count = await copy_accounts(self._dsn, self._fleet, epoch, slots, flawed)
         if is_new_epoch:
             for mirror in mirrors:

@@ -98,6 +98,11 @@ class Fleet:
         """Who has the key; None = nobody who can be reached."""
         return self.alone or self._owners[slot_of(key)]
 
+    def lacks(self, key: bytes) -> bool:
+        """Whether the key may be missing where it belongs, although there is such an account."""
+        mirror = self.owner(key)
+        return mirror is not None and bool(mirror.missing) and slot_of(key) in mirror.missing
+
     async def merge(self, values: dict[bytes, bytes]) -> None:
         """Merge snapshots; what belongs to nobody is lost, and made up for when it does."""
         if self.alone:

@@ -136,15 +136,16 @@ class Leadership:
     async def _apply(self) -> None:
         """Send what was gathered; when Redis has it, PostgreSQL may forget it."""
         batch = self._batch
-        epoch = self._pulse.beat.epoch
-        if batch.gone:
-            gone = list(batch.gone)
-            self._completeness.deleted(gone)
-            await self._fleet.delete(gone, epoch)
-        values = batch.values(epoch)
-        batch.clear()
-        if values:
-            await self._fleet.merge(values)
+        async with self._completeness.changes:
+            epoch = self._pulse.beat.epoch
+            if batch.gone:
+                gone = list(batch.gone)
+                self._completeness.deleted(gone)
+                await self._fleet.delete(gone, epoch)
+            values = batch.values(epoch, self._completeness.fence, self._fleet.lacks)
+            batch.clear()
+            if values:
+                await self._fleet.merge(values)
         if batch.was_truncated:
             batch.was_truncated = False
             self._completeness.want_epoch()
@@ -181,7 +182,7 @@ class Leadership:
             stands = not mirror.guard or guard == mirror.guard
         if not stands:
             _log.warning("the marks of a node are gone", node=mirror.primary.address)
-            mirror.emptied()
+            mirror.doubted()
 
     async def _keep_services(self) -> None:
         while True:

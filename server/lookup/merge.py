@@ -61,8 +61,9 @@ return deleted
 
 # Sets KEYS[1] to ARGV[1] ("epoch high/low process ...") unless what stands there is further; an old
 # leader that wakes up must not turn the clock back. What was written into another Redis process
-# (by replication, a dump or a slot that moved here) counts for nothing. Returns whether it was set,
-# and the other KEYS.
+# (by replication, a dump or a slot that moved here) counts for nothing. With ARGV[2] = 'standing'
+# nothing is set where nothing stands: everything was lost. Returns 1 when it was set, 0 when
+# another is further, -1 when nothing stood there, and the other KEYS.
 _ADVANCE = b"""
 local function position(text)
   local epoch, high, low, process =
@@ -70,11 +71,16 @@ local function position(text)
   if not epoch then return 0, 0, 0, '' end
   return tonumber(epoch), tonumber(high, 16), tonumber(low, 16), process
 end
-local e0, h0, l0, r0 = position(redis.call('GET', KEYS[1]))
+local old = redis.call('GET', KEYS[1])
+local e0, h0, l0, r0 = position(old or nil)
 local e1, h1, l1, r1 = position(ARGV[1])
-local ahead = r1 ~= r0 or e1 > e0 or (e1 == e0 and (h1 > h0 or (h1 == h0 and l1 >= l0)))
-if ahead then redis.call('SET', KEYS[1], ARGV[1]) end
-local reply = {ahead and 1 or 0}
+local reply = {0}
+if not old and ARGV[2] == 'standing' then
+  reply[1] = -1
+elseif r1 ~= r0 or e1 > e0 or (e1 == e0 and (h1 > h0 or (h1 == h0 and l1 >= l0))) then
+  redis.call('SET', KEYS[1], ARGV[1])
+  reply[1] = 1
+end
 for i = 2, #KEYS do reply[i] = redis.call('GET', KEYS[i]) end
 return reply
 """
@@ -121,9 +127,13 @@ def sweep(keys: Sequence[bytes], epoch: int) -> bytes:
     return _command(_DELETE_PREFIX, keys, (b"%d" % epoch, b"below"))
 
 
-def advance(key: bytes, value: bytes, *others: bytes) -> bytes:
-    """The command that sets one of the sync's marks; its reply also tells others."""
-    return _command(_ADVANCE_PREFIX, (key, *others), (value,))
+def advance(key: bytes, value: bytes, *others: bytes, standing: bool = False) -> bytes:
+    """The command that sets one of the sync's marks; its reply also tells others.
+
+    `standing`: only where one stands.
+    """
+    arguments = (value, b"standing") if standing else (value,)
+    return _command(_ADVANCE_PREFIX, (key, *others), arguments)
 
 
 def certify(guard: bytes, key: bytes, expected: bytes, value: bytes) -> bytes:

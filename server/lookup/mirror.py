@@ -24,6 +24,7 @@ _OPEN_SECONDS = 5.0
 _IN_FLIGHT_MAX = 8
 _SCAN_COUNT = 1000
 _HANGS_SECONDS = 2.0
+_GONE = -1
 _ASKING = packed("ASKING")
 _LOOK = packed("CLUSTER", "SLOTS")
 
@@ -77,6 +78,8 @@ class Mirror:
         """The marker that must stand."""
         self.guard = b""
         """What must stand under `names.copying` while there is no certificate."""
+        self.has_beat = False
+        """Whether a beat must stand there: it went with everything else if it does not."""
         self.losses = 0
         """How often everything was lost under our hands."""
         self.lsn = 0
@@ -95,7 +98,7 @@ class Mirror:
 
         def pushed(message: Sequence[Reply]) -> None:
             if message[0] == b"invalidate" and message[1] is None and opened:
-                opened[0].emptied()
+                opened[0].doubted()
 
         link = await Link.connect(node, pushed)
         try:
@@ -146,20 +149,20 @@ class Mirror:
         self.missing &= primary.slots
         names = Names.on(primary)
         if names != self.names:
-            self.names, self.guard = names, b""
+            self.names, self.guard, self.has_beat = names, b"", False
             self.certificate = None
         elif self.certificate is not None and not self.certificate.covers(primary):
             self.certificate = None
 
     def emptied(self) -> None:
-        """Whatever stood there may be gone; what stands there is true."""
+        """Whatever stood there is gone; what stands there now is true."""
         self.missing = set(self.primary.slots)
         self.certificate = None
         self.guard = b""
         self.losses += 1
 
     def doubted(self) -> None:
-        """Nobody knows what stands there."""
+        """Nobody knows what stands there; after a loss it may be put together from the past."""
         self.emptied()
         self.is_believed = False
 
@@ -230,10 +233,20 @@ class Mirror:
         return self._link.ask(merge.advance(self.names.applied, bytes(mark)))
 
     async def beat(self, beat: Beat) -> tuple[bool, Complete | None, bytes | None]:
-        """Show a sign of life. False = another leader is ahead. And the marks that stand."""
-        names = self.names
-        command = merge.advance(names.beat, bytes(beat), names.complete, names.copying)
+        """Show a sign of life. False = another leader is ahead. And the marks that stand.
+
+        Where the last one is gone, everything is; then there is none until somebody who knows what
+        stands there says so by `has_beat`. A Redis that may evict keys may have evicted it.
+        """
+        names, is_standing = self.names, self.has_beat and self.may_be_complete
+        marks = names.complete, names.copying
+        command = merge.advance(names.beat, bytes(beat), *marks, standing=is_standing)
         accepted, complete, guard = await self._link.ask(command)
+        if names == self.names:
+            if accepted == _GONE:
+                self.doubted()
+            elif accepted and not is_standing:
+                self.has_beat = True
         return bool(accepted), _parsed(Complete, complete), guard
 
     async def incomplete(self, epoch: int) -> None:

@@ -21,6 +21,7 @@ _BINARY = ord("b")
 _NULL = ord("n")
 _SHORT = Struct(">h")
 _LONG = Struct(">q")
+_BEGIN = Struct(">xQ")  # kind, position of the commit
 _COMMIT = Struct(">xxqqq")  # kind, flags, position of the commit, of its end, time
 _KEEPALIVE = Struct(">xQ")  # of the replication protocol, between pgoutput's messages
 _ARRAY_HEAD = Struct(">iiii")  # dimensions, has NULLs, element type, elements
@@ -45,8 +46,8 @@ class Sink(Protocol):
         """A table was emptied."""
         ...
 
-    def began(self) -> None:
-        """A transaction follows."""
+    def began(self, lsn: int) -> None:
+        """A transaction follows, whose commit stands at `lsn`."""
         ...
 
     def committed(self, end_lsn: int, committed_at: int) -> None:
@@ -86,7 +87,7 @@ class Decoder:
             raise PgoutputError(f"message {message[:1]!r}: {error!r}") from error
 
     def _begin(self, message: bytes) -> None:
-        self._sink.began()
+        self._sink.began(_BEGIN.unpack_from(message)[0])
 
     def _keepalive(self, message: bytes) -> None:
         self._sink.kept_alive(_KEEPALIVE.unpack_from(message)[0])

@@ -97,12 +97,22 @@ class Source:
                 )
             )
 
-    async def outlive_writers(self) -> None:
-        """Until whoever was writing has committed, unless somebody takes very long.
+    async def fence(self) -> int:
+        """A position before which whatever is committed is in every snapshot from now on; 0 = none.
 
-        A payment that read the epoch before it was raised, and commits behind a copy's snapshot,
-        would be written through as of old and then overwritten by the copy.
+        Until whoever was writing has committed, unless somebody takes very long. A payment that
+        read the epoch before it was raised, and commits behind a copy's snapshot, would be written
+        through as of old and then overwritten by the copy. And who waits for a standby stands in
+        the WAL, but in no snapshot yet.
         """
+        position = await self._insert_lsn()
+        return position if await self._outlive_writers() else 0
+
+    async def _insert_lsn(self) -> int:
+        async with self._one_at_a_time:
+            return await current_lsn(self._connection)
+
+    async def _outlive_writers(self) -> bool:
         until = time.monotonic() + _WRITERS_SECONDS
         async with self._one_at_a_time:
             horizon = await self._connection.fetchval(
@@ -113,7 +123,7 @@ class Source:
                     "select pg_snapshot_xmin(pg_current_snapshot()) >= $1::text::xid8", horizon
                 )
                 if is_past or time.monotonic() > until:
-                    return
+                    return bool(is_past)
                 await asyncio.sleep(_POLL_SECONDS)
 
     async def services(self) -> Catalogue:

@@ -34,6 +34,8 @@ class Billing:
         self._dsn = dsn
         self._dice = random.Random(f"billing {day.seed}")
         self._connection: asyncpg.Connection[asyncpg.Record] | None = None
+        self._sent_to: list[str] = []
+        """The primary that each charge was sent to."""
 
     async def work(self) -> None:
         """Until the day is over."""
@@ -49,7 +51,7 @@ class Billing:
     async def settle(self) -> None:
         """When everything works again: what became of every charge."""
         await self._end_others()
-        for charge in self._day.history.charges:
+        for charge, sent_to in zip(self._day.history.charges, self._sent_to, strict=True):
             if not charge.is_recorded:
                 charge.is_recorded = bool(
                     await self._insist(
@@ -58,6 +60,7 @@ class Billing:
                         *(charge.account, charge.kopecks),
                     )
                 )
+                charge.is_lost = not charge.is_recorded and sent_to != self._dsn()
         if self._connection is not None:
             self._connection.terminate()
 
@@ -73,6 +76,7 @@ class Billing:
         number = self._day.seed * _CHARGES_MAX + len(self._day.history.charges)
         charge = Charge(self._dice.choice(ORDINARY), _KOPECKS + number, now())
         self._day.history.charges.append(charge)
+        self._sent_to.append(self._dsn())
         try:
             await self._execute(
                 "insert into billing.charges (account, service, period, amount_kopecks)"

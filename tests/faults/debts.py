@@ -2,7 +2,8 @@
 
 A check sees every payment whose success was answered before it was asked, and may see any that
 was sent before it was answered. Charges are seen in the order in which billing made them, how many
-of them is left open: for those the promise is a loose bound.
+of them is left open: for those the promise is a loose bound. What a primary had in its log and the
+standby had not is told by the stream, and may be seen until that primary is gone for good.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ def unexplained(history: History, facts: Facts, outages: Sequence[Outage]) -> It
     changes = _changes(history.claims)
     charges: dict[str, list[Charge]] = defaultdict(list)
     for charge in history.charges:
-        if charge.is_recorded:
+        if charge.is_recorded or charge.is_lost:
             charges[charge.account].append(charge)
     across = _Across(outages)
     for look in history.looks:

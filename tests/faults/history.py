@@ -95,6 +95,8 @@ class Charge:
     ended: float = float("inf")
     """When its commit was told; never, when it was not."""
     is_recorded: bool = False
+    is_lost: bool = False
+    """Not told, and sent to a primary that is gone for good: it may have been there for a while."""
 
 
 @dataclass(slots=True)

@@ -251,6 +251,14 @@ def test_a_charge_whose_commit_was_not_told_may_come_late_or_in_between() -> Non
     assert faults_of(history, facts) == []
 
 
+@pytest.mark.parametrize("is_lost", [True, False])
+def test_a_charge_that_went_with_its_primary_may_have_been_seen(is_lost: bool) -> None:
+    history, facts = a_true_history()
+    history.charges.append(Charge("1", 7, 7.2, is_lost=is_lost))
+    history.looks.append(look(8.2, DEBT - 500 + 97))
+    assert (faults_of(history, facts) == []) is is_lost
+
+
 def test_a_closed_account_is_refused_with_reason() -> None:
     history, facts = a_true_history()
     history.closings.append(Closing("1", 5.9))

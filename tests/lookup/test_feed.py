@@ -45,7 +45,7 @@ class Ear:
     def truncated(self) -> None:
         raise AssertionError("nothing is truncated here")
 
-    def began(self) -> None:
+    def began(self, lsn: int) -> None:
         pass
 
     def committed(self, end_lsn: int, committed_at: int) -> None:

@@ -171,3 +171,14 @@ async def test_a_certificate_needs_its_guard(link: Link) -> None:
     assert await link.ask(merge.certify(b"guard", b"cert", b"4", b"yes")) == 0
     assert await link.ask(merge.certify(b"guard", b"cert", b"3", b"yes")) == 1
     assert await link.call("MGET", "guard", "cert") == [None, b"yes"]
+
+
+async def test_a_mark_that_must_stand_is_not_made_anew(link: Link) -> None:
+    offered = b"1 0/2 run -"
+    assert await link.ask(merge.advance(b"mark", offered, b"other", standing=True)) == [-1, None]
+    assert await link.call("GET", "mark") is None
+    assert await link.ask(merge.advance(b"mark", offered)) == [1]
+    later = b"1 0/3 run -"
+    assert await link.ask(merge.advance(b"mark", later, standing=True)) == [1]
+    assert await link.ask(merge.advance(b"mark", offered, standing=True)) == [0]
+    assert await link.call("GET", "mark") == later

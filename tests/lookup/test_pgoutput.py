@@ -30,7 +30,7 @@ class Ear:
     def truncated(self) -> None:
         self.heard.append(("truncated",))
 
-    def began(self) -> None:
+    def began(self, lsn: int) -> None:
         self.heard.append(("began",))
 
     def committed(self, end_lsn: int, committed_at: int) -> None:

@@ -10,9 +10,22 @@ import asyncpg
 import pytest
 
 from server.embedded import EmbeddedPostgres, EmbeddedValkey
-from tests.lookup.world import FIRST, World, add_accounts, charged, eventually, is_slot_free
+from tests.lookup.world import (
+    FIRST,
+    World,
+    add_accounts,
+    charged,
+    eventually,
+    is_slot_free,
+    kopecks_owed,
+)
 
 ACCOUNT = str(FIRST)
+_LAPS = 30
+_A_KOPECK_EACH = (
+    "insert into billing.charges (account, service, period, amount_kopecks)"
+    " select number, 'water', '2026-11-01', 1 from billing.accounts"
+)
 
 
 async def test_a_flushed_redis_is_filled_again_under_a_new_epoch(world: World) -> None:
@@ -42,6 +55,53 @@ async def test_a_redis_flushed_during_the_copy_does_not_count_as_complete(world:
         await eventually(copying)
         await world.redis.flushall()
         await eventually(world.is_complete)
+        assert await world.is_equal()
+
+
+async def test_what_was_paid_is_not_owed_again_while_redis_is_filled(world: World) -> None:
+    """What the stream tells first is older than what everybody has seen."""
+    shown: set[int | None] = set()
+    await add_accounts(world.connection, 5000001, 600)
+    async with world.near_caches() as (cache,):
+        async with world.syncing():
+            assert await kopecks_owed(cache, ACCOUNT) == 10000
+        for _ in range(_LAPS):
+            await world.connection.execute(_A_KOPECK_EACH)
+            await world.connection.execute("update ledger.account_paid set version = version + 1")
+            lane = await world.pay(ACCOUNT, 1000)
+        await world.redis.flushall()
+        await cache.publish([lane])
+        owed = 10000 + _LAPS - 1000 * _LAPS
+        assert await kopecks_owed(cache, ACCOUNT) == owed
+        is_filled = asyncio.Event()
+
+        async def look() -> None:
+            while not is_filled.is_set():
+                shown.add(await kopecks_owed(cache, ACCOUNT))
+                await asyncio.sleep(0)
+
+        looking = asyncio.create_task(look())
+        async with world.syncing():
+            await eventually(world.is_complete)
+            assert await world.is_equal()
+            is_filled.set()
+            await looking
+    assert shown == {owed}
+
+
+async def test_a_flush_while_postgresql_is_away_leaves_nothing_to_believe(world: World) -> None:
+    """A sign of life that outlived what it spoke of would vouch for whatever is written then."""
+    async with world.syncing():
+        beat = await world.beat()
+        assert beat is not None
+        await world.connection.execute(
+            "select pg_terminate_backend(active_pid) from pg_replication_slots where active"
+        )
+        await world.redis.flushall()
+        await eventually(world.is_complete)
+        after = await world.beat()
+        assert after is not None
+        assert after.epoch > beat.epoch
         assert await world.is_equal()
 
 

@@ -11,8 +11,9 @@ What keeps that safe:
   answered. What one peer smuggles in a body is never read as a request.
 - Answers leave in the order of their requests: while one is still being looked up, what follows
   waits behind it or is not read at all.
-- A peer that does not read is not read from either.
-- aiohttp's idle timer is moved on with every answer.
+- A peer that does not read is not read from either, and in the end is hung up on.
+- aiohttp's idle timer is moved on with every answer, but not for who does not read them.
+- From the moment that a connection is shut down, nothing is begun any more.
 
 This uses what aiohttp does not promise to keep. `TESTED` says where it was tested; with any other
 version the server starts without the fast lane and says so.
@@ -44,6 +45,7 @@ TESTED = frozenset({"3.14.5"})
 _log = structlog.get_logger("wire")
 _monotonic = time.monotonic
 _AT_ONCE_MAX = 64  # requests of one connection before others have their turn
+_READ_BYTES_MIN = 4096  # by who is behind, in the time that a connection may idle
 _ABSENT = b""
 _to_nobody: Callable[[bytes], object] = len  # the peer is gone
 
@@ -57,6 +59,8 @@ class Connection(Reading):
         "_held",
         "_is_open",
         "_is_reading_held",
+        "_is_stopping",
+        "_progress",
         "_slots",
         "_slots_done",
         "_write",
@@ -71,6 +75,10 @@ class Connection(Reading):
         self._held = b""
         """Bytes whose turn has not come."""
         self._is_reading_held = False
+        self._is_stopping = False
+        """Whether what has not been begun never will be: its answer could not leave."""
+        self._progress: asyncio.TimerHandle | None = None
+        """The next look at whether the peer reads what is written."""
         self._slots: deque[Slot] = deque()
         self._slots_done: asyncio.Future[None] | None = None
         self._answered_at = 0.0
@@ -83,6 +91,8 @@ class Connection(Reading):
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._write = _to_nobody
+        if self._progress is not None:
+            self._progress.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -200,6 +210,8 @@ class Connection(Reading):
         self._answered_at = now
         if self._slots_done is not None and not self._slots_done.done():
             self._slots_done.set_result(None)
+        if self._is_stopping:
+            return
         if self._held or self._paused or self._close or self._force_close:
             self._go_on()
         else:
@@ -217,6 +229,8 @@ class Connection(Reading):
 
     def _receive_later(self, data: bytes) -> None:
         between = self._is_between_messages()
+        if self._is_stopping and between:
+            return
         if self._held or self._slots or (between and self._paused):
             self._hold(data)
         elif between:
@@ -253,7 +267,7 @@ class Connection(Reading):
 
     def _go_on(self) -> None:
         """Take up what was held."""
-        if self._slots or self._paused or not self._is_between_messages():
+        if self._is_stopping or self._slots or self._paused or not self._is_between_messages():
             return
         held, self._held = self._held, b""
         self._is_open = True
@@ -266,13 +280,30 @@ class Connection(Reading):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._is_open = False
+        if self.transport is not None and self._keepalive_timeout > 0:
+            self._expect_progress(self.transport)
 
     def resume_writing(self) -> None:
+        if self._progress is not None:
+            self._progress.cancel()
         super().resume_writing()
         self._go_on()
 
+    def _expect_progress(self, transport: asyncio.Transport) -> None:
+        """Whoever waits for the peer to read, aiohttp's handlers too, waits no longer than this."""
+        unread = transport.get_write_buffer_size()
+        self._progress = self._loop.call_later(
+            self._keepalive_timeout, self._require_progress, transport, unread
+        )
+
+    def _require_progress(self, transport: asyncio.Transport, unread: int) -> None:
+        if unread - transport.get_write_buffer_size() < _READ_BYTES_MIN:
+            transport.abort()
+        else:
+            self._expect_progress(transport)
+
     def _process_keepalive(self) -> None:
-        if self._slots or self._held:  # it only looks idle
+        if self._slots or (self._held and not self._paused):  # it only looks idle
             self._answered_at = self._loop.time()
         until = self._answered_at + self._keepalive_timeout
         self._next_keepalive_close_time = max(self._next_keepalive_close_time, until)
@@ -285,11 +316,16 @@ class Connection(Reading):
     def force_close(self) -> None:
         self._is_open = False
         self._write = _to_nobody
+        transport = self.transport
         super().force_close()
+        if transport is not None and transport.get_write_buffer_size():
+            # What is closed waits for its peer to read, and would for ever.
+            self._loop.call_later(self._keepalive_timeout, transport.abort)
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
-        """What is being looked up is still answered."""
+        """What is being looked up is still answered; nothing more is begun."""
         self._is_open = False
+        self._is_stopping = True
         if self._slots and self.transport is not None:
             self._slots_done = self._loop.create_future()
             with suppress(TimeoutError):

@@ -84,6 +84,7 @@ class Line(asyncio.Transport):
         self.protocol: Any = None
         self.delivered = 0
         """Bytes that the server has taken."""
+        self._is_closing = False
         self._address = address
         self._waiting: deque[bytes] = deque()
 
@@ -91,7 +92,7 @@ class Line(asyncio.Transport):
         return (self._address, 40000) if name == "peername" else default
 
     def write(self, data: Any) -> None:
-        if self.is_closed:
+        if self._is_closing:
             return
         self.sent += data
         if self.takes >= 0 and self.takes < len(self.sent):
@@ -101,6 +102,9 @@ class Line(asyncio.Transport):
     def writelines(self, list_of_data: Any) -> None:
         self.write(b"".join(list_of_data))
 
+    def get_write_buffer_size(self) -> int:
+        return len(self.sent) if self.takes < 0 else 0
+
     def drain(self, takes: int) -> None:
         """The peer has read everything, and takes so many bytes more."""
         was_paused, self.takes = self.takes < 0, len(self.sent) + takes
@@ -108,15 +112,18 @@ class Line(asyncio.Transport):
             self.protocol.resume_writing()
 
     def close(self) -> None:
-        if not self.is_closed:
-            self.is_closed = True
-            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
+        """As of a socket: what was written is waited for, be it for ever."""
+        self._is_closing = True
+        if self.takes >= 0:
+            self.abort()
 
     def abort(self) -> None:
-        self.close()
+        if not self.is_closed:
+            self.is_closed = self._is_closing = True
+            asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
 
     def is_closing(self) -> bool:
-        return self.is_closed
+        return self._is_closing
 
     def pause_reading(self) -> None:
         self.reads = False
@@ -131,7 +138,7 @@ class Line(asyncio.Transport):
         self._deliver()
 
     def _deliver(self) -> None:
-        while self._waiting and self.reads and not self.is_closed:
+        while self._waiting and self.reads and not self._is_closing:
             data = self._waiting.popleft()
             self.delivered += len(data)
             self.protocol.data_received(data)

@@ -1,0 +1,124 @@
+"""How connections end: peers that do not read, and servers that stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from typing import Any
+
+import pytest
+
+from server.transport.wire import FastSite
+from tests.transport.doors import Door, Line, check, opened
+from tests.transport.test_wire import pay, slow_pay
+from tests.transport.town import Town
+
+
+async def _ended(line: Line) -> None:
+    """Waits until the server has hung up."""
+    for _ in range(1000):
+        if line.is_closed:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the connection stays open")
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [check() * 12, check() * 2000, slow_pay(1) * 12],
+    ids=["answered", "held", "slow"],
+)
+async def test_a_peer_that_never_reads_is_hung_up_on(sent: bytes) -> None:
+    async with opened(is_fast=True, keepalive_timeout=0.2) as door:
+        line = door.connect()
+        await asyncio.sleep(0)
+        line.takes = 1000
+        line.feed(sent)
+        await line.settle()
+        assert line.takes < 0
+        await _ended(line)
+
+
+async def test_a_peer_that_reads_again_in_time_gets_all_its_answers() -> None:
+    async with opened(is_fast=True, keepalive_timeout=5) as door:
+        line = door.connect()
+        await asyncio.sleep(0)
+        line.takes = 5000
+        line.feed(check() * 200)
+        await line.settle()
+        line.drain(1 << 30)
+        await line.settle()
+        assert line.sent.count(b"HTTP/1.1 200 OK") == 200
+        assert not line.is_closed
+
+
+async def _all_gone(server: Any) -> None:
+    for _ in range(1000):
+        if not server.connections:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("the connection is not forgotten")
+
+
+async def _send_for_ever(peer: socket.socket) -> None:
+    while True:
+        sending = asyncio.get_running_loop().sock_sendall(peer, check() * 500)
+        await asyncio.wait_for(sending, 60)
+
+
+async def test_a_real_peer_that_never_reads_is_hung_up_on() -> None:
+    async with opened(is_fast=True, keepalive_timeout=0.2) as door:
+        with socket.socket() as listener, socket.socket() as peer:
+            listener.bind(("127.0.0.1", 0))
+            site = FastSite(door.runner, listener, door.lane)
+            await site.start()
+            loop = asyncio.get_running_loop()
+            peer.setblocking(False)
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            await loop.sock_connect(peer, listener.getsockname())
+            server: Any = door.runner.server
+            with pytest.raises(ConnectionError):
+                await _send_for_ever(peer)
+            await _all_gone(server)
+            await site.stop()
+
+
+async def _stopped(door: Door, line: Line) -> None:
+    """As aiohttp shuts a connection down, but for the hint that it gives before."""
+    await line.protocol.shutdown(1)
+    await line.settle()
+    assert line.is_closed
+
+
+@pytest.mark.parametrize("later", [pay(1), slow_pay(1)], ids=["plain", "slow"])
+async def test_what_waits_behind_a_lookup_is_not_begun_by_a_server_that_stops(
+    later: bytes,
+) -> None:
+    """Its answer could not leave any more: a payment that is not answered is better not made."""
+    async with opened(is_fast=True, town=Town(cold=["1004217"], delay=40)) as door:
+        line = door.connect()
+        await asyncio.sleep(0)
+        line.feed(check() + later)
+        await _stopped(door, line)
+        assert line.sent.count(b"HTTP/1.1 200 OK") == 1
+        assert door.ledger.rows == {}
+
+
+async def test_what_comes_after_the_last_answer_is_not_begun_by_a_server_that_stops() -> None:
+    async with opened(is_fast=True, town=Town(cold=["1004217"], delay=40)) as door:
+        line = door.connect()
+        await asyncio.sleep(0)
+        line.feed(check())
+
+        async def come_late() -> None:
+            for _ in range(1000):
+                if line.sent:
+                    break
+                await asyncio.sleep(0)
+            line.feed(pay(1))
+
+        late = asyncio.create_task(come_late())
+        await _stopped(door, line)
+        await late
+        assert line.sent.count(b"HTTP/1.1 200 OK") == 1
+        assert door.ledger.rows == {}

@@ -19,6 +19,7 @@ from aiohttp import web
 
 from server import __version__
 from server.agent_book import AgentBook
+from server.api.bodies import WITHIN_SECONDS
 from server.api.kiosk import kiosk_routes
 from server.api.office import OfficeSettings
 from server.api.office_routes import office_routes
@@ -166,6 +167,7 @@ async def _application(
         client_max_size=settings.body_bytes_max,
         middlewares=[behind_proxies(settings.proxy_networks()), page_headers],
     )
+    application[WITHIN_SECONDS] = settings.request_timeout_seconds
     application.add_routes(
         [
             *door.routes(),

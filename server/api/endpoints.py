@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
+from server.api.bodies import body_bytes
 from server.api.problems import Problem, malformed, refused, unavailable
 from server.payments.ports import OutcomeUnknown
 from server.refusals import Refused
@@ -65,11 +66,11 @@ def answering(handler: Handler) -> Handler:
 
 
 async def body_of(request: web.Request, kind: type[Any]) -> Any:
-    """The JSON body as `kind`. Raises Problem (400)."""
+    """The JSON body as `kind`. Raises Problem (400, 408)."""
     if (request.content_length or 0) > _BODY_BYTES_MAX:
         raise malformed("the body is too large")
     try:
-        return msgspec.json.decode(await request.read(), type=kind)
+        return msgspec.json.decode(await body_bytes(request), type=kind)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise malformed(str(error)) from error
 

@@ -20,6 +20,7 @@ from aiohttp import web
 
 from server.accounts import AccountView, Meter
 from server.agents import Agent
+from server.api.bodies import body_bytes
 from server.api.kiosk_shapes import (
     AccountShown,
     LimitsShown,
@@ -30,7 +31,7 @@ from server.api.kiosk_shapes import (
     Receipt,
     ServiceShown,
 )
-from server.api.problems import NO_STORE, json_answer, refused
+from server.api.problems import NO_STORE, Problem, json_answer, refused
 from server.messages import (
     AccountChecked,
     CheckAccount,
@@ -110,6 +111,8 @@ class _Door:
             try:
                 self._admit(request)
                 return await handler(request)
+            except Problem as problem:
+                return problem.answer(request)
             except Refused as error:
                 self._count(request, error.refusal)
                 status = _HTTP_STATUS.get(error.refusal, _HTTP_STATUS_OTHER)
@@ -126,7 +129,7 @@ class _Door:
 
     async def pay(self, request: web.Request) -> web.Response:
         agent = self._agent()
-        outcome = await self._desk.handle(agent, _pay_command(await request.read()))
+        outcome = await self._desk.handle(agent, _pay_command(await body_bytes(request)))
         if isinstance(outcome, RefusedOutcome):
             raise Refused(outcome.refusal, "payment", outcome.field)
         assert isinstance(outcome, PaymentAccepted)

@@ -50,6 +50,8 @@ class Problem(Exception):
         """As JSON, in the language that the request prefers."""
         told = ErrorTold(self.code, self.texts[in_english(request)], self.final, **self.told)
         response = json_answer(ErrorAnswer(told), self.status)
+        if self.status == 408:
+            response.force_close()  # the rest of the body is not waited for
         if told.wait_seconds is not None:
             response.headers["Retry-After"] = str(told.wait_seconds)
         return response

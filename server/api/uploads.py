@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from aiohttp import BodyPartReader, web
 
+from server.api.bodies import Arrival, arriving
 from server.api.problems import Problem, malformed
 from server.reconciliation.intake import Upload
 
@@ -23,19 +24,20 @@ _NAME_MAX = 200
 async def received(request: web.Request, bytes_max: int) -> AsyncIterator[Upload]:
     """The body, raw or the part `file` of a form, as a temporary file.
 
-    Raises Problem: 413 when it is too large, 400 when there is none.
+    Raises Problem: 413 when it is too large, 400 when there is none, 408 when it comes too slowly.
     """
     if (request.content_length or 0) > bytes_max + _BLOCK_BYTES:
         raise _too_large(bytes_max)
     with tempfile.NamedTemporaryFile(prefix="kvitok-registry-") as file:
-        if request.content_type == "multipart/form-data":
-            part = await _file_part(request)
-            name = unquote(part.filename or "")
-            blocks = _part_blocks(part)
-        else:
-            name = unquote(request.headers.get("X-File-Name", ""))
-            blocks = request.content.iter_chunked(_BLOCK_BYTES)
-        await _keep(blocks, file, bytes_max)
+        async with arriving(request) as arrival:
+            if request.content_type == "multipart/form-data":
+                part = await _file_part(request)
+                name = unquote(part.filename or "")
+                blocks = _part_blocks(part)
+            else:
+                name = unquote(request.headers.get("X-File-Name", ""))
+                blocks = request.content.iter_chunked(_BLOCK_BYTES)
+            await _keep(blocks, file, bytes_max, arrival)
         yield Upload.at(Path(file.name), _plain(name))
 
 
@@ -55,9 +57,12 @@ async def _part_blocks(part: BodyPartReader) -> AsyncIterator[bytes]:
         yield block
 
 
-async def _keep(blocks: AsyncIterator[bytes], file: IO[bytes], bytes_max: int) -> None:
+async def _keep(
+    blocks: AsyncIterator[bytes], file: IO[bytes], bytes_max: int, arrival: Arrival
+) -> None:
     size = 0
     async for block in blocks:
+        arrival.extend(len(block))
         size += len(block)
         if size > bytes_max:
             raise _too_large(bytes_max)

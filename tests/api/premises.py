@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from server.accounts import AccountView
+from server.api.bodies import WITHIN_SECONDS
 from server.api.office import OfficeSettings
 from server.api.office_routes import office_routes
 from server.api.openapi import openapi_routes
@@ -101,7 +102,11 @@ class NoSealer:
 
 @asynccontextmanager
 async def opened(
-    dsn: str, *, second_person_above: Money | None = None, port: int | None = None
+    dsn: str,
+    *,
+    second_person_above: Money | None = None,
+    port: int | None = None,
+    within_seconds: float = 60,
 ) -> AsyncIterator[Office]:
     """The office, with its people, its town and the online payments of the day."""
     pool = await asyncpg.create_pool(dsn, min_size=2, max_size=8)
@@ -109,6 +114,7 @@ async def opened(
     published: list[PaidLane] = []
     passwords = Passwords()
     application = web.Application(middlewares=[page_headers])
+    application[WITHIN_SECONDS] = within_seconds
     application.add_routes(
         office_routes(
             PostgresWorkbench(pool),
@@ -123,7 +129,7 @@ async def opened(
     application.add_routes(openapi_routes("0", _DOCS))
     application.add_routes(page_routes())
     server = TestServer(application, port=port)
-    await server.start_server()
+    await server.start_server(lingering_time=min(10.0, within_seconds))
     yield Office(str(server.make_url("")).rstrip("/"), pool, published)
     await server.close()
     await ledger.finish()

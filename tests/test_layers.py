@@ -61,7 +61,8 @@ LAYERS = {
         (*WORDS, "reconciliation", "payments.ports"), frozenset({"typst", "xlsxwriter"})
     ),
     "lookup": Layer(
-        (*WORDS, "lookup", "payments.ports"), OBSERVING | {"redis", "hiredis", "asyncpg"}
+        (*WORDS, "lookup", "payments.ports", "storage.connection"),
+        OBSERVING | {"redis", "hiredis", "asyncpg"},
     ),
     "storage": Layer(
         (*WORDS, "storage", "payments.ports", "payments.allocation", "reconciliation"),

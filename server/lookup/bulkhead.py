@@ -10,6 +10,7 @@ import asyncpg
 
 from server.lookup.snapshot import Catalogue, billed_half, join, paid_half
 from server.refusals import Refusal, Refused
+from server.storage.connection import UNANSWERED, lent
 
 Found = bytes | None
 """A snapshot, or None: there is no such account."""
@@ -26,13 +27,6 @@ _QUERY = (
     " b.charged, b.meters, p.version as paid_version, p.services as paid_services, p.paid,"
     " p.advance from ledger.account_billed b join ledger.account_paid p on p.account = b.account"
     " where b.account = any($1)"
-)
-_ERRORS = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
 )
 
 
@@ -79,9 +73,9 @@ class Bulkhead:
             return
         self.lookups += len(batch)
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS), self._pool.acquire() as connection:
+            async with lent(self._pool, _TIMEOUT_SECONDS) as connection:
                 rows = await connection.fetch(_QUERY, numbers)
-        except _ERRORS as error:
+        except UNANSWERED as error:
             self._fail(batch, error)
             return
         except asyncio.CancelledError as error:
@@ -105,18 +99,18 @@ class Bulkhead:
     async def services(self) -> Catalogue:
         """The catalogue of services as billing has it now. Raises ConnectionError."""
         try:
-            async with asyncio.timeout(_TIMEOUT_SECONDS):
-                rows = await self._pool.fetch("select id, code, name, unit from billing.services")
-        except _ERRORS as error:
+            async with lent(self._pool, _TIMEOUT_SECONDS) as connection:
+                rows = await connection.fetch("select id, code, name, unit from billing.services")
+        except UNANSWERED as error:
             raise ConnectionError("PostgreSQL cannot be asked for the services") from error
         return {row["id"]: (row["code"], row["name"], row["unit"]) for row in rows}
 
     async def position(self) -> int | None:
         """A WAL position after everything that is committed now; None = cannot be told."""
         try:
-            async with asyncio.timeout(_POSITION_SECONDS):
-                lsn = await self._pool.fetchval("select pg_current_wal_insert_lsn() - '0/0'")
-        except _ERRORS:
+            async with lent(self._pool, _POSITION_SECONDS) as connection:
+                lsn = await connection.fetchval("select pg_current_wal_insert_lsn() - '0/0'")
+        except UNANSWERED:
             return None
         return int(lsn)
 

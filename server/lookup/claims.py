@@ -12,16 +12,10 @@ from server.lookup.link import LinkLostError, RedisRefusedError, packed
 from server.lookup.marks import REPLAY
 from server.lookup.redirects import following
 from server.refusals import Refusal, Refused
+from server.storage.connection import UNANSWERED, lent
 
 _REDIS_SECONDS = 0.15
 _DATABASE_SECONDS = 2.0
-_LOST = (
-    OSError,
-    TimeoutError,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-)
 
 
 class Claims:
@@ -44,14 +38,14 @@ class Claims:
 
     async def _claim_in_database(self, key: str, expires: dt.datetime) -> bool:
         try:
-            async with asyncio.timeout(_DATABASE_SECONDS):
-                status = await self._pool.execute(
+            async with lent(self._pool, _DATABASE_SECONDS) as connection:
+                status = await connection.execute(
                     "insert into ledger.replay_key as known (key, expires_at) values ($1, $2)"
                     " on conflict (key) do update set expires_at = excluded.expires_at"
                     " where known.expires_at <= now()",
                     key,
                     expires,
                 )
-        except _LOST as error:
+        except UNANSWERED as error:
             raise Refused(Refusal.TRY_LATER, f"replay key: {error!r}") from error
         return status.endswith(" 1")

@@ -11,7 +11,7 @@ import asyncpg
 
 from server.agents import Agent, Limits
 from server.money import Money
-from server.storage.connection import Connection
+from server.storage.connection import Connection, lent
 
 CHANGED = "kvitok_agents"
 """The notification channel: whoever changes an agent notifies, every worker reads anew."""
@@ -112,7 +112,7 @@ async def change_secret(
     pool: asyncpg.Pool[asyncpg.Record], sealer: Sealer, agent: str, name: str, value: str
 ) -> None:
     """Put a changed set of secrets before the present one, which stays valid as the second."""
-    async with pool.acquire() as connection, connection.transaction():
+    async with lent(pool) as connection, connection.transaction():
         sealed = await connection.fetchval(
             "select secrets from ledger.agents where name = $1 for update", agent
         )

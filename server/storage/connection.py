@@ -21,6 +21,7 @@ Connection: TypeAlias = (
 )
 CALL_SECONDS = 10.0
 """Whoever waits longer for the ledger is told to try later."""
+_PROBE_SECONDS = 1.0
 
 SESSION: Mapping[str, str] = {
     # An answer means that it is on disk, whatever the server's default is.
@@ -51,14 +52,40 @@ async def lent(
     """A connection of the pool's, for `seconds` at most. Raises TimeoutError.
 
     A session that did not answer in time is thrown away: to ask it to cancel might take for ever.
+    So it ends by a timer of its own and not by an asyncio.timeout, which fires but once: what a
+    cancelled statement leaves behind, be it the rollback of a transaction or the pool's own
+    release, waits until the server confirms the cancellation.
     """
+    clock = asyncio.get_running_loop()
+    until = clock.time() + seconds
     async with pool.acquire(timeout=seconds) as connection:
+        end = _End(connection)
+        timer = clock.call_at(until, end)
         try:
-            async with asyncio.timeout(seconds):
-                yield connection
-        except (TimeoutError, asyncpg.ReadOnlySQLTransactionError):
-            throw_away(connection)  # the other one is a primary no longer
+            yield connection
+        except UNANSWERED as error:
+            if end.has_come:
+                raise TimeoutError(f"no answer within {seconds} s") from error
+            if isinstance(error, asyncpg.ReadOnlySQLTransactionError):
+                throw_away(connection)  # it is a primary no longer
             raise
+        except asyncio.CancelledError:
+            throw_away(connection)
+            raise
+        finally:
+            timer.cancel()
+
+
+class _End:
+    """Ends a session when it is called."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self.has_come = False
+
+    def __call__(self) -> None:
+        self.has_come = True
+        throw_away(self._connection)
 
 
 def throw_away(connection: Connection) -> None:
@@ -70,6 +97,7 @@ def throw_away(connection: Connection) -> None:
 async def answers(pool: asyncpg.Pool[asyncpg.Record]) -> bool:
     """Whether PostgreSQL answers now."""
     try:
-        return bool(await pool.fetchval("select true"))
+        async with lent(pool, _PROBE_SECONDS) as connection:
+            return bool(await connection.fetchval("select true"))
     except UNANSWERED:
         return False

@@ -26,7 +26,7 @@ from server.reconciliation.mismatches import (
     State,
 )
 from server.reconciliation.resolution import Conflict
-from server.storage.connection import Connection
+from server.storage.connection import Connection, lent
 from server.storage.fees import record_fees_of_line
 from server.storage.lost import lost_is_unknown
 
@@ -40,14 +40,14 @@ class PostgresCases:
     @lost_is_unknown
     async def case(self, mismatch_id: int) -> Case:
         """Raises LookupError."""
-        async with self._pool.acquire() as connection:
+        async with lent(self._pool) as connection:
             return await _case(connection, mismatch_id)
 
     @lost_is_unknown
     async def move(self, case: Case, action: Action, actor: str) -> Case:
         """TAKE, RELEASE or CLOSE."""
         assignee = {Action.TAKE: actor, Action.RELEASE: ""}.get(action, case.assignee)
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with lent(self._pool) as connection, connection.transaction():
             await _change(connection, case, TRANSITIONS[case.state, action], {"assignee": assignee})
             await _audit(connection, case, actor, action.value, "", {})
             return await _case(connection, case.mismatch_id)
@@ -65,7 +65,7 @@ class PostgresCases:
             "proposed_at": dt.datetime.now(dt.UTC),
             "assignee": case.assignee or actor,
         }
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with lent(self._pool) as connection, connection.transaction():
             await _change(connection, case, TRANSITIONS[case.state, Action.PROPOSE], values)
             await _audit(connection, case, actor, "propose", decision.reason, kept)
             return await _case(connection, case.mismatch_id)
@@ -74,7 +74,7 @@ class PostgresCases:
     async def withdraw(self, case: Case, actor: str, reason: str) -> Case:
         """The case stays with whoever has it."""
         values = {"proposal": None, "proposed_by": "", "proposed_at": None}
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with lent(self._pool) as connection, connection.transaction():
             await _change(connection, case, TRANSITIONS[case.state, Action.WITHDRAW], values)
             await _audit(connection, case, actor, "withdraw", reason, dict(case.proposal or {}))
             return await _case(connection, case.mismatch_id)
@@ -95,7 +95,7 @@ class PostgresCases:
             "proposed_by": "",
             "payment_id": payment_id or case.payment_id,
         }
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with lent(self._pool) as connection, connection.transaction():
             await _change(connection, case, TRANSITIONS[case.state, decision.action], values)
             details = decision.json() | {"settled_payment_id": payment_id}
             audit = await _audit(

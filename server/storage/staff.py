@@ -7,7 +7,7 @@ import datetime as dt
 import asyncpg
 
 from server.staff import Credentials, Role, Staff
-from server.storage.connection import Connection
+from server.storage.connection import Connection, lent
 from server.storage.lost import lost_is_unknown
 
 _ATTEMPT_SPAN = dt.timedelta(minutes=15)
@@ -26,24 +26,26 @@ class StaffBook:
     @lost_is_unknown
     async def credentials(self, login: str) -> Credentials | None:
         """A person who may log in; None for strangers and for those who no longer may."""
-        row = await self._pool.fetchrow(
-            "select login, name, role, demo, password_hash from recon.staff"
-            " where login = $1 and not disabled",
-            login,
-        )
+        async with lent(self._pool) as connection:
+            row = await connection.fetchrow(
+                "select login, name, role, demo, password_hash from recon.staff"
+                " where login = $1 and not disabled",
+                login,
+            )
         return Credentials(_staff(row), row["password_hash"]) if row else None
 
     @lost_is_unknown
     async def admit(self, login: str, peer: str, now: dt.datetime) -> dt.timedelta:
         """Note an attempt; how long to wait instead when there were too many, else nothing."""
-        wait: dt.timedelta = await self._pool.fetchval(
-            "select recon.admit_login($1, $2, $3, $4, $5, $6, $7)",
-            login,
-            peer,
-            now,
-            _ATTEMPT_SPAN,
-            *_ATTEMPTS_MAX,
-        )
+        async with lent(self._pool) as connection:
+            wait: dt.timedelta = await connection.fetchval(
+                "select recon.admit_login($1, $2, $3, $4, $5, $6, $7)",
+                login,
+                peer,
+                now,
+                _ATTEMPT_SPAN,
+                *_ATTEMPTS_MAX,
+            )
         return wait
 
     @lost_is_unknown
@@ -51,7 +53,7 @@ class StaffBook:
         self, login: str, peer: str, token_sha256: bytes, now: dt.datetime, expires_at: dt.datetime
     ) -> None:
         """Begin a session; the attempts that led to it no longer count, old sessions go."""
-        async with self._pool.acquire() as connection, connection.transaction():
+        async with lent(self._pool) as connection, connection.transaction():
             await connection.execute(
                 "delete from recon.login_attempts where login = $1 and peer = $2", login, peer
             )
@@ -71,34 +73,38 @@ class StaffBook:
         self, token_sha256: bytes, now: dt.datetime, idle: dt.timedelta, lifetime: dt.timedelta
     ) -> Staff | None:
         """Whose session it is; being asked for keeps it alive, up to its lifetime."""
-        row = await self._pool.fetchrow(_SESSION, token_sha256, now)
+        async with lent(self._pool) as connection:
+            row = await connection.fetchrow(_SESSION, token_sha256, now)
         if row is None:
             return None
         if now - row["seen_at"] >= _SEEN_AGAIN:
-            await self._pool.execute(
-                "update recon.staff_sessions set seen_at = $2, expires_at ="
-                " least($3, created_at + $4) where token_sha256 = $1",
-                token_sha256,
-                now,
-                now + idle,
-                lifetime,
-            )
+            async with lent(self._pool) as connection:
+                await connection.execute(
+                    "update recon.staff_sessions set seen_at = $2, expires_at ="
+                    " least($3, created_at + $4) where token_sha256 = $1",
+                    token_sha256,
+                    now,
+                    now + idle,
+                    lifetime,
+                )
         return _staff(row)
 
     @lost_is_unknown
     async def close_session(self, token_sha256: bytes) -> None:
         """End a session, if there is one."""
-        await self._pool.execute(
-            "delete from recon.staff_sessions where token_sha256 = $1", token_sha256
-        )
+        async with lent(self._pool) as connection:
+            await connection.execute(
+                "delete from recon.staff_sessions where token_sha256 = $1", token_sha256
+            )
 
     @lost_is_unknown
     async def demo_staff(self) -> tuple[Staff, ...]:
         """The people of the demo town who may log in."""
-        rows = await self._pool.fetch(
-            "select login, name, role, demo from recon.staff where demo and not disabled"
-            " order by array_position(array['accountant', 'controller', 'admin'], role), login"
-        )
+        async with lent(self._pool) as connection:
+            rows = await connection.fetch(
+                "select login, name, role, demo from recon.staff where demo and not disabled"
+                " order by array_position(array['accountant', 'controller', 'admin'], role), login"
+            )
         return tuple(_staff(row) for row in rows)
 
 

@@ -26,8 +26,12 @@ from server.reconciliation.workbench import (
 )
 from server.storage import mismatches, registries
 from server.storage.accounts import account_view
+from server.storage.connection import lent
 from server.storage.lost import lost_is_unknown
 from server.storage.registry_closing import close_registry
+
+_FILE_SECONDS = 300.0
+"""For work on all lines of a registry, which may be many."""
 
 
 class PostgresWorkbench:
@@ -39,18 +43,20 @@ class PostgresWorkbench:
     @lost_is_unknown
     async def agents(self) -> tuple[AgentChoice, ...]:
         """All of them, by title."""
-        rows = await self._pool.fetch(
-            "select name, case title when '' then name else title end as title, protocol, zone"
-            " from ledger.agents order by lower(title), name"
-        )
+        async with lent(self._pool) as connection:
+            rows = await connection.fetch(
+                "select name, case title when '' then name else title end as title, protocol, zone"
+                " from ledger.agents order by lower(title), name"
+            )
         return tuple(AgentChoice(**row) for row in rows)
 
     @lost_is_unknown
     async def names(self, logins: Collection[str]) -> Mapping[str, str]:
         """How these people are called."""
-        rows = await self._pool.fetch(
-            "select login, name from recon.staff where login = any($1::text[])", list(logins)
-        )
+        async with lent(self._pool) as connection:
+            rows = await connection.fetch(
+                "select login, name from recon.staff where login = any($1::text[])", list(logins)
+            )
         return {row["login"]: row["name"] for row in rows}
 
     @lost_is_unknown
@@ -58,7 +64,7 @@ class PostgresWorkbench:
         self, upload: Upload, agent: str, actor: str, terms: Terms, bytes_max: int
     ) -> RegistrySummary:
         """Take a file in and match it."""
-        async with self._pool.acquire() as connection:
+        async with lent(self._pool, _FILE_SECONDS) as connection:
             return await registries.import_registry(
                 connection, upload, agent=agent, actor=actor, terms=terms, bytes_max=bytes_max
             )
@@ -68,7 +74,7 @@ class PostgresWorkbench:
         self, agent: str, before: int | None, limit: int
     ) -> tuple[RegistrySummary, ...]:
         """The newest first."""
-        async with self._pool.acquire() as connection:
+        async with lent(self._pool) as connection:
             return await registries.registries(
                 connection, agent=agent or None, before=before, limit=limit
             )
@@ -76,24 +82,27 @@ class PostgresWorkbench:
     @lost_is_unknown
     async def registry_totals(self, agent: str) -> tuple[int, int]:
         """How many there are, and their computed totals together."""
-        row = await self._pool.fetchrow(
-            "select count(*) as count, coalesce(sum(computed_total_kopecks), 0)::bigint as total"
-            " from recon.registries where $1::text = '' or agent = $1",
-            agent,
-        )
+        async with lent(self._pool) as connection:
+            row = await connection.fetchrow(
+                "select count(*) as count,"
+                " coalesce(sum(computed_total_kopecks), 0)::bigint as total"
+                " from recon.registries where $1::text = '' or agent = $1",
+                agent,
+            )
         assert row is not None
         return row["count"], row["total"]
 
     @lost_is_unknown
     async def registry(self, registry_id: int) -> RegistrySummary:
         """Raises LookupError."""
-        async with self._pool.acquire() as connection:
+        async with lent(self._pool) as connection:
             return await registries.registry(connection, registry_id)
 
     @lost_is_unknown
     async def registry_brief(self, registry_id: int) -> RegistryBrief:
         """Raises LookupError."""
-        row = await self._pool.fetchrow(_BRIEF, registry_id)
+        async with lent(self._pool) as connection:
+            row = await connection.fetchrow(_BRIEF, registry_id)
         if row is None:
             raise LookupError(f"no registry {registry_id}")
         return RegistryBrief(**row)
@@ -101,19 +110,20 @@ class PostgresWorkbench:
     @lost_is_unknown
     async def close_registry(self, registry_id: int, actor: str) -> None:
         """It and its cases are final."""
-        async with self._pool.acquire() as connection:
+        async with lent(self._pool, _FILE_SECONDS) as connection:
             await close_registry(connection, registry_id, actor)
 
     @lost_is_unknown
     async def refusals(self, limit: int) -> tuple[RefusalRow, ...]:
         """The last refusal of each file that is not imported still."""
-        rows = await self._pool.fetch(_REFUSALS, limit)
+        async with lent(self._pool) as connection:
+            rows = await connection.fetch(_REFUSALS, limit)
         return tuple(RefusalRow(**row) for row in rows)
 
     @lost_is_unknown
     async def lines(self, registry_id: int, after: int, limit: int) -> tuple[LineRow, ...]:
         """In the file's order."""
-        async with self._pool.acquire() as connection:
+        async with lent(self._pool) as connection:
             found = await registries.registry_lines(
                 connection, registry_id, after=after, limit=limit
             )
@@ -122,27 +132,30 @@ class PostgresWorkbench:
     @lost_is_unknown
     async def case_rows(self, wanted: CaseFilter, after: int, limit: int) -> tuple[CaseRow, ...]:
         """By id."""
-        rows = await self._pool.fetch(
-            _sql(_CASE_ROWS, wanted), *_values(wanted), wanted.kind, after, limit
-        )
+        async with lent(self._pool) as connection:
+            rows = await connection.fetch(
+                _sql(_CASE_ROWS, wanted), *_values(wanted), wanted.kind, after, limit
+            )
         return tuple(CaseRow(**row) for row in rows)
 
     @lost_is_unknown
     async def kind_totals(self, wanted: CaseFilter) -> tuple[KindTotal, ...]:
         """Of every kind that the filter lets through."""
-        rows = await self._pool.fetch(_sql(_KIND_TOTALS, wanted), *_values(wanted))
+        async with lent(self._pool) as connection:
+            rows = await connection.fetch(_sql(_KIND_TOTALS, wanted), *_values(wanted))
         return tuple(KindTotal(**row) for row in rows)
 
     @lost_is_unknown
     async def payment(self, payment_id: int) -> PaymentRow | None:
         """By our number."""
-        rows = await self._pool.fetch(PAYMENTS, [payment_id])
+        async with lent(self._pool) as connection:
+            rows = await connection.fetch(PAYMENTS, [payment_id])
         return PaymentRow(**rows[0]) if rows else None
 
     @lost_is_unknown
     async def candidates(self, mismatch_id: int) -> tuple[PaymentRow, ...]:
         """The likeliest first."""
-        async with self._pool.acquire() as connection:
+        async with lent(self._pool) as connection:
             found = await mismatches.candidates(connection, mismatch_id)
             rows = await connection.fetch(PAYMENTS, [each.payment_id for each in found])
         return tuple(PaymentRow(**row) for row in rows)
@@ -150,31 +163,33 @@ class PostgresWorkbench:
     @lost_is_unknown
     async def twin(self, mismatch_id: int) -> TwinRow | None:
         """The earliest other line with the number."""
-        row = await self._pool.fetchrow(_TWIN, mismatch_id)
+        async with lent(self._pool) as connection:
+            row = await connection.fetchrow(_TWIN, mismatch_id)
         return TwinRow(**row) if row else None
 
     @lost_is_unknown
     async def moves(self, mismatch_id: int) -> tuple[MoveRow, ...]:
         """Oldest first."""
-        rows = await self._pool.fetch(_MOVES, mismatch_id)
+        async with lent(self._pool) as connection:
+            rows = await connection.fetch(_MOVES, mismatch_id)
         return tuple(MoveRow(**row) for row in rows)
 
     @lost_is_unknown
     async def history(self, mismatch_id: int) -> tuple[AuditEntry, ...]:
         """Oldest first."""
-        async with self._pool.acquire() as connection:
+        async with lent(self._pool) as connection:
             return await mismatches.history(connection, mismatch_id)
 
     @lost_is_unknown
     async def account(self, number: str) -> AccountView | None:
         """As a check shows it."""
-        async with self._pool.acquire() as connection:
+        async with lent(self._pool) as connection:
             return await account_view(connection, number)
 
     @lost_is_unknown
     async def similar_accounts(self, number: str, limit: int) -> tuple[AccountView, ...]:
         """One slip away."""
-        async with self._pool.acquire() as connection:
+        async with lent(self._pool) as connection:
             rows = await connection.fetch(_SIMILAR, list(similar_numbers(number)), limit)
             views = [await account_view(connection, row["account"]) for row in rows]
         return tuple(view for view in views if view is not None)

@@ -103,21 +103,22 @@ class Supervisor:
         os.set_blocking(read_fd, False)
         sys.stdout.flush()
         sys.stderr.flush()
+        supervisor = os.getpid()
         pid = os.fork()
         if pid == 0:
             os.close(read_fd)
-            self._be_child(name, write_fd)
+            self._be_child(name, write_fd, supervisor)
         os.close(write_fd)
         self._children[pid] = _Child(name, pid, time.monotonic(), read_fd, replaces)
 
-    def _be_child(self, name: str, ready_fd: int) -> None:
+    def _be_child(self, name: str, ready_fd: int, supervisor: int) -> None:
         code = 1
         try:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 signal.signal(number, signal.SIG_DFL)
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's ^C reaches the supervisor
             signal.pthread_sigmask(signal.SIG_UNBLOCK, signal.valid_signals())
-            die_with_parent()
+            die_with_parent(supervisor)
             name_process(f"kvitok-{name}")
             self._bodies[name](lambda: _tell_ready(ready_fd))
             code = 0
@@ -139,8 +140,10 @@ class Supervisor:
         del self._children[child.pid]
         if not child.ready:
             os.close(child.ready_fd)
-        # One that was told to go is not replaced, and neither is one whose successor is here.
-        if child.leave_by or any(each.replaces == child.pid for each in self._children.values()):
+        # One that was told to go is not replaced, and neither is one whose successor is here, or
+        # about to begin again.
+        successors = [each.replaces for each in self._children.values()]
+        if child.leave_by or child.pid in (*successors, *(replaced for *_, replaced in self._due)):
             return
         now = time.monotonic()
         is_quick = now - child.started < _QUICK_DEATH_SECONDS
@@ -173,6 +176,8 @@ class Supervisor:
         """A new worker answers before its predecessor stops taking connections; one at a time."""
         if any(child.replaces and not child.ready for child in self._children.values()):
             return
+        if any(replaced for *_, replaced in self._due):
+            return  # a successor that died quickly is about to begin again
         while self._renewals:
             old = self._children.get(self._renewals.pop(0))
             if old is not None and not old.leave_by:
@@ -232,11 +237,14 @@ def name_process(name: str) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)
 
 
-def die_with_parent() -> None:
-    """A child of a supervisor that was killed must not go on alone (Linux)."""
+def die_with_parent(parent: int) -> None:
+    """A child of a supervisor that was killed must not go on alone (Linux).
+
+    `parent` was taken before the fork: in a container the supervisor itself may be process 1.
+    """
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() == 1:
+        if os.getppid() != parent:  # it was gone before it was asked for
             os._exit(1)
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from server.embedded import processes
+from server.supervisor import Supervisor, _Child
 
 SCRIPT = Path(__file__).with_name("echo_server.py")
 
@@ -22,10 +23,10 @@ SCRIPT = Path(__file__).with_name("echo_server.py")
 class Running:
     """The script and its port."""
 
-    def __init__(self) -> None:
+    def __init__(self, *under: str) -> None:
         root = str(Path(__file__).parents[2])
         self.process = subprocess.Popen(
-            [sys.executable, str(SCRIPT)],
+            [*under, sys.executable, str(SCRIPT)],
             stdout=subprocess.PIPE,
             text=True,
             env=os.environ | {"PYTHONPATH": root},
@@ -144,6 +145,54 @@ def test_a_renewal_whose_successor_hangs_leaves_the_old_one_at_work(running: Run
     running.process.send_signal(signal.SIGHUP)
     until(lambda: len(children(running.process.pid)) == 3)
     assert running.pids() == before
+
+
+def test_a_server_that_is_process_1_of_a_container_has_workers_too() -> None:
+    contained = ("unshare", "--user", "--map-root-user", "--pid", "--fork", "--kill-child")
+    if subprocess.run([*contained, "true"], capture_output=True).returncode:
+        pytest.skip("containers cannot be made here")
+    running = Running(*contained)
+    try:
+        assert running.ask() != b""
+        (supervisor,) = children(running.process.pid)
+        os.kill(supervisor, signal.SIGTERM)
+        assert running.process.wait(timeout=10) == 0
+    finally:
+        running.process.kill()
+        running.process.wait()
+
+
+def a_supervisor(*children: _Child) -> Supervisor:
+    supervisor = Supervisor({}, on_ready=lambda: None, drain_timeout_seconds=2)
+    supervisor._children = {child.pid: child for child in children}
+    return supervisor
+
+
+def a_child(pid: int, replaces: int = 0) -> _Child:
+    fd, other = os.pipe()
+    os.close(other)
+    return _Child("worker-0", pid, time.monotonic(), fd, replaces)
+
+
+def test_a_successor_and_its_predecessor_that_both_die_have_one_successor() -> None:
+    old, new = a_child(1_000_001), a_child(1_000_002, replaces=1_000_001)
+    supervisor = a_supervisor(old, new)
+    supervisor._bury(new)
+    supervisor._bury(old)
+    assert [(name, replaces) for _, name, replaces in supervisor._due] == [("worker-0", old.pid)]
+
+
+def test_a_second_renewal_waits_for_a_successor_that_is_about_to_begin_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old, new = a_child(1_000_001), a_child(1_000_002, replaces=1_000_001)
+    supervisor = a_supervisor(old, new)
+    started: list[str] = []
+    monkeypatch.setattr(supervisor, "_start", lambda name, replaces: started.append(name))
+    supervisor._bury(new)
+    supervisor._renewals = [old.pid]
+    supervisor._renew()
+    assert started == []
 
 
 def children(pid: int) -> list[int]:

@@ -25,12 +25,14 @@ from server.refusals import Refusal, Refused
 from server.storage.agents import CHANGED, Sealer, agents_of
 from server.storage.connection import UNANSWERED, Connection
 from server.storage.directory import Rows, pack, read_rows, unpack
+from server.storage.lost import LOST
 
 _log = structlog.get_logger("agents")
 KIOSK = "kiosk"
 """The agent that the kiosk pages pay as."""
 _REREAD_SECONDS = 30.0
 _PAUSE_SECONDS = 1.0
+_LISTEN_SECONDS = 10.0
 _FIRST_CONNECT_SECONDS_MAX = 2.0
 
 
@@ -73,6 +75,8 @@ class AgentBook:
             return self._open_kept(error)
         try:
             await self.read(connection)
+        except LOST as error:
+            return self._open_kept(error)
         finally:
             connection.terminate()
         return True
@@ -145,7 +149,8 @@ class AgentBook:
     async def _follow_once(self) -> None:
         connection = await asyncpg.connect(self._dsn, timeout=10)
         try:
-            await connection.add_listener(CHANGED, lambda *_: self._changed.set())
+            async with asyncio.timeout(_LISTEN_SECONDS):
+                await connection.add_listener(CHANGED, lambda *_: self._changed.set())
             connection.add_termination_listener(lambda *_: self._changed.set())
             while True:
                 self._changed.clear()

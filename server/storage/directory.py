@@ -13,6 +13,8 @@ from server.storage.connection import Connection
 
 Rows = dict[str, list[dict[str, Any]]]
 """`agents` and `services` as PostgreSQL has them, secrets sealed."""
+_READ_SECONDS = 10.0
+"""A host that has vanished says nothing; TCP would take a quarter of an hour to notice."""
 _SERVICES = """
 select s.id, s.code, s.name, s.unit, p.allocation_rule = 'as_said' as heeds_payers
   from billing.services s join billing.suppliers p on p.id = s.supplier order by s.id
@@ -20,10 +22,12 @@ select s.id, s.code, s.name, s.unit, p.allocation_rule = 'as_said' as heeds_paye
 
 
 async def read_rows(connection: Connection) -> Rows:
-    """Both, as they are now."""
+    """Both, as they are now. Raises TimeoutError."""
+    agents = await connection.fetch(AGENTS, timeout=_READ_SECONDS)
+    services = await connection.fetch(_SERVICES, timeout=_READ_SECONDS)
     return {
-        "agents": [dict(row) for row in await connection.fetch(AGENTS)],
-        "services": [dict(row) for row in await connection.fetch(_SERVICES)],
+        "agents": [dict(row) for row in agents],
+        "services": [dict(row) for row in services],
     }
 
 

@@ -111,12 +111,17 @@ async def set_secrets(
 async def change_secret(
     pool: asyncpg.Pool[asyncpg.Record], sealer: Sealer, agent: str, name: str, value: str
 ) -> None:
-    """Put a changed set of secrets before the present one, which stays valid as the second."""
+    """Put a changed set of secrets before the present one, which stays valid as the second.
+
+    A repeat changes nothing: what it would push out is the set that stays valid.
+    """
     async with lent(pool) as connection, connection.transaction():
         sealed = await connection.fetchval(
             "select secrets from ledger.agents where name = $1 for update", agent
         )
         current = dict(next(iter(_unseal(sealed, sealer)), {}))
+        if current.get(name) == value:
+            return
         renewed = json.dumps([current | {name: value}, current]).encode()
         await connection.execute(
             "update ledger.agents set secrets = $2 where name = $1", agent, sealer.seal(renewed)

@@ -105,5 +105,10 @@ def is_account_number(text: str) -> bool:
     return 0 < len(text) <= ACCOUNT_LENGTH_MAX and text.isprintable() and not _has_space(text)
 
 
+def masked(account: str) -> str:
+    """As much of an account as a log may hold."""
+    return f"***{account[-3:]}" if account else ""
+
+
 def _has_space(text: str) -> bool:
     return any(character.isspace() for character in text)

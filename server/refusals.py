@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
+
+_LONG_NUMBER = re.compile(r"(?<![0-9])[0-9]{3,}([0-9]{3})(?![0-9])(?!\.[0-9]{2}\b)")
+_FOREIGN_WORD = re.compile(r"[^\x00-\x7f]+")
+_OUTLINED = 40
 
 
 class Refusal(Enum):
@@ -60,11 +65,31 @@ class Refusal(Enum):
 class Refused(Exception):
     """Raised where a request turns out to be refused; `detail` goes to the log, not to the agent.
 
+    A log is read by people who have no business with a payer: what `detail` quotes is `outline`d
+    or masked where it is made, and whatever else may be an account, a name or an address is here.
     `field` names the part of the request at fault where a protocol can say it on the wire.
     """
 
     def __init__(self, refusal: Refusal, detail: str = "", field: str = "") -> None:
+        detail = _discreet(detail)
         super().__init__(f"{refusal.value}: {detail}" if detail else refusal.value)
         self.refusal = refusal
         self.detail = detail
         self.field = field
+
+
+def outline(text: str) -> str:
+    """How a text is written, without what it says: `ул. 12/а` is `'xx. ##/x'`."""
+    drawn = "".join(map(_drawn, text[:_OUTLINED]))
+    return repr(drawn) if len(text) <= _OUTLINED else f"{drawn!r}, {len(text)} characters"
+
+
+def _drawn(character: str) -> str:
+    if character.isdigit():
+        return "#"
+    return "x" if character.isalpha() or not character.isascii() else character
+
+
+def _discreet(detail: str) -> str:
+    """We write English; numbers are accounts or payments, but for sums."""
+    return _FOREIGN_WORD.sub("…", _LONG_NUMBER.sub(r"***\1", detail))

@@ -21,7 +21,15 @@ from operator import sub
 from struct import Struct
 from struct import error as StructError
 
-from server.accounts import ADVANCE, ADVANCE_NAME, AccountState, AccountView, Meter, ServiceDebt
+from server.accounts import (
+    ADVANCE,
+    ADVANCE_NAME,
+    AccountState,
+    AccountView,
+    Meter,
+    ServiceDebt,
+    masked,
+)
 from server.lookup.packing import (
     SnapshotError,
     pack_date,
@@ -150,7 +158,7 @@ def decode(value: bytes, number: str, catalogue: Catalogue) -> AccountView | Non
     except KeyError as error:
         raise UnknownServiceError(f"service {error}") from error
     except (IndexError, ValueError, StructError) as error:
-        raise SnapshotError(f"account {number}: {error}") from error
+        raise SnapshotError(f"account {masked(number)}: {error}") from error
 
 
 def _view(

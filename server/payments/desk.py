@@ -12,7 +12,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import replace
 
-from server.accounts import AccountState, AccountView, is_account_number
+from server.accounts import AccountState, AccountView, is_account_number, masked
 from server.agents import Agent
 from server.messages import (
     AccountChecked,
@@ -137,7 +137,7 @@ class PaymentDesk:
             self._note(agent, refused.refusal, command.terminal)
             raise
         if view.state in _STATES:
-            raise Refused(_STATES[view.state], f"account {command.account}")
+            raise Refused(_STATES[view.state], f"account {masked(command.account)}")
         if command.amount:
             require_within_limits(agent.limits, command.amount)
         return await self._counters.checked(view) if command.by_period else AccountChecked(view)
@@ -147,7 +147,7 @@ class PaymentDesk:
             raise Refused(Refusal.ACCOUNT_MALFORMED, "account number", "account")
         view = await self._accounts.find(account)
         if view is None:
-            raise Refused(Refusal.ACCOUNT_NOT_FOUND, f"account {account}", "account")
+            raise Refused(Refusal.ACCOUNT_NOT_FOUND, f"account {masked(account)}", "account")
         return view
 
     async def _pay_for_good(self, agent: Agent, command: Pay) -> Outcome:
@@ -276,7 +276,7 @@ class PaymentDesk:
     async def _submit_readings(self, agent: Agent, command: SubmitReadings) -> Outcome:
         view = await self._find(command.account)
         if view.state is AccountState.CLOSED:
-            raise Refused(Refusal.ACCOUNT_CLOSED, f"account {command.account}")
+            raise Refused(Refusal.ACCOUNT_CLOSED, f"account {masked(command.account)}")
         today = business_day(agent, self._clock())
         meters = await self._ledger.meters(command.account)
         results = judge(agent, meters, command.readings, today)

@@ -57,7 +57,7 @@ def read(request: Request, encoding: str = "utf-8", *, fold_case: bool = False) 
 def parse(text: str, encoding: str, fold_case: bool = False) -> Form:
     """The parameters in a text, wherever it stood. Raises Refused(MALFORMED)."""
     if len(text) > BYTES_MAX or _WELL_FORMED.fullmatch(text) is None:
-        raise Refused(Refusal.MALFORMED, f"not a form: {text[:80]!r}")
+        raise Refused(Refusal.MALFORMED, f"not a form, or too long: {len(text)} characters")
     pieces = [piece for piece in text.split("&") if piece]
     if len(pieces) > PARAMETERS_MAX:
         raise Refused(Refusal.MALFORMED, f"{len(pieces)} parameters")

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from zoneinfo import ZoneInfo
 
-from server.refusals import Refusal, Refused
+from server.refusals import Refusal, Refused, outline
 
 # Years outside are a broken clock, not a payment.
 YEAR_MIN = 2000
@@ -49,7 +49,7 @@ def read(text: str, form: str, zone: str) -> dt.datetime:
     """
     match = _pattern(form).fullmatch(text)
     if match is None:
-        raise Refused(Refusal.DATE_MALFORMED, f"not {form}: {text[:40]!r}")
+        raise Refused(Refusal.DATE_MALFORMED, f"not {form}: {outline(text)}")
     fields = {name: int(digits) for name, digits in match.groupdict().items()}
     if not YEAR_MIN <= fields["year"] <= YEAR_MAX:
         raise Refused(Refusal.DATE_MALFORMED, f"the year of {text!r}")
@@ -75,7 +75,7 @@ def read_iso(text: str, zone: str) -> dt.datetime:
     Without an offset it is the zone's. Raises Refused(DATE_MALFORMED).
     """
     if _ISO.fullmatch(text) is None:
-        raise Refused(Refusal.DATE_MALFORMED, f"not ISO 8601: {text[:40]!r}")
+        raise Refused(Refusal.DATE_MALFORMED, f"not ISO 8601: {outline(text)}")
     try:
         moment = dt.datetime.fromisoformat(text)
         if moment.tzinfo is None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from server.messages import Reading, ReadingResult
 from server.protocols import CodeTable, Operation
-from server.refusals import Refusal, Refused
+from server.refusals import Refusal, Refused, outline
 
 METER_LENGTH_MAX = 40
 _PAIR = re.compile(r"([!-~]{1,40}):([^:]*)")
@@ -31,7 +31,7 @@ def pairs(given: Iterable[tuple[str, str]]) -> tuple[Reading, ...]:
 def _pair(text: str, field: str) -> Reading:
     match = _PAIR.fullmatch(text)
     if match is None:
-        raise Refused(Refusal.MALFORMED, f"not a reading: {text[:60]!r}", field)
+        raise Refused(Refusal.MALFORMED, f"not a reading: {outline(text)}", field)
     return Reading(match[1], thousandths(match[2], field))
 
 
@@ -39,7 +39,7 @@ def thousandths(text: str, field: str, *, comma: bool = False) -> int:
     """What a dial shows: digits and at most three decimals. Raises Refused(MALFORMED)."""
     match = _NUMBER.fullmatch(text)
     if match is None or ("," in text and not comma):
-        raise Refused(Refusal.MALFORMED, f"not a reading: {text[:60]!r}", field)
+        raise Refused(Refusal.MALFORMED, f"not a reading: {outline(text)}", field)
     return int(match[1]) * 1000 + int(f"{match[2] or '':0<3}")
 
 

@@ -93,4 +93,6 @@ def parse(
     try:
         return etree.fromstring(body, _PARSER)
     except (etree.XMLSyntaxError, ValueError) as error:
-        raise Refused(Refusal.MALFORMED, f"not XML: {error}") from None
+        # The message quotes names and attributes: they may be what nobody should read in a log.
+        line, column = getattr(error, "position", (0, 0))
+        raise Refused(Refusal.MALFORMED, f"not XML at line {line}, column {column}") from None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 import structlog
 from aiohttp import web
 
+from server.accounts import masked
 from server.agents import Agent
 from server.messages import (
     AccountChecked,
@@ -156,14 +157,14 @@ def observe(agent: Agent, request: Request, outcome: Outcome) -> None:
         method=request.method,
         operation=operation,
         outcome=result,
-        account=_masked(outcome),
+        account=_account(outcome),
     )
 
 
-def _masked(outcome: Outcome) -> str:
+def _account(outcome: Outcome) -> str:
     account = ""
     if isinstance(outcome, AccountChecked):
         account = outcome.view.account
     elif isinstance(outcome, PaymentAccepted | PaymentCancelled | PaymentStatus):
         account = outcome.payment.account
-    return f"***{account[-3:]}" if account else ""
+    return masked(account)

@@ -21,7 +21,7 @@ from server.protocols import (
     xml,
 )
 from server.protocols.city24 import settings
-from server.refusals import Refusal, Refused
+from server.refusals import Refusal, Refused, outline
 
 DATE = "%Y%m%d%H%M%S"
 
@@ -142,7 +142,7 @@ def _id(call: Call, name: str) -> str:
 def _terminal(call: Call) -> str:
     terminal = call.get("terminalId")
     if len(terminal) > _TERMINAL_LENGTH_MAX or not terminal.isprintable():
-        raise Refused(Refusal.MALFORMED, f"the terminal {terminal[:40]!r}", "terminalId")
+        raise Refused(Refusal.MALFORMED, f"the terminal {outline(terminal)}", "terminalId")
     return terminal
 
 

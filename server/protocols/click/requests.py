@@ -19,7 +19,7 @@ from server.protocols import (
 )
 from server.protocols.click import settings
 from server.protocols.click.codes import COMPLETE, PREPARE
-from server.refusals import Refusal, Refused
+from server.refusals import Refusal, Refused, outline
 
 SECRET = "secret"
 SIGN_TIME = "%Y-%m-%d %H:%M:%S"
@@ -85,7 +85,7 @@ def decode(request: Request) -> Command:
     if given.get("service_id") not in settings.SERVICE_IDS.of(request.agent).split():
         raise Refused(Refusal.NOT_PERMITTED, given.get("service_id")[:40], "service_id")
     if _ERROR.fullmatch(given.get("error")) is None:
-        raise Refused(Refusal.MALFORMED, given.get("error")[:40], "error")
+        raise Refused(Refusal.MALFORMED, outline(given.get("error")), "error")
     click_trans_id = fields.digits(given.get("click_trans_id"), "click_trans_id", _ID_LENGTH_MAX)
     account = fields.account(given.get("merchant_trans_id"), "merchant_trans_id")
     amount = amount_of(given)

@@ -24,7 +24,7 @@ from server.protocols import Operation, Request, fields, local_time, readings
 from server.protocols.debtxml import settings
 from server.protocols.debtxml.codes import ADDRESS
 from server.protocols.debtxml.transfer import Transfer, child, children, read, text
-from server.refusals import Refusal, Refused
+from server.refusals import Refusal, Refused, outline
 
 PRESEARCH = "Presearch"
 SEARCH = "Search"
@@ -79,7 +79,7 @@ def _presearch(transfer: Transfer, _agent: Agent) -> Command:
 def _address_part(units: Mapping[str, str], name: str) -> str:
     text = units.get(name, "")
     if len(text) > _ADDRESS_PART_LENGTH_MAX or not text.isprintable():
-        raise Refused(Refusal.MALFORMED, f"the {name} {text[:40]!r}", ADDRESS)
+        raise Refused(Refusal.MALFORMED, f"the {name}: {outline(text)}", ADDRESS)
     return text
 
 
@@ -191,7 +191,7 @@ def _meter_number(name: str) -> str:
     """What follows the number sign; a name without one may still be a meter's number."""
     number = name.rpartition(NUMBER_SIGN)[2].strip()
     if not number or len(number) > _METER_NAME_LENGTH_MAX:
-        raise Refused(Refusal.MALFORMED, f"the meter {name[:60]!r}", "name")
+        raise Refused(Refusal.MALFORMED, f"the meter {outline(name)}", "name")
     return number
 
 

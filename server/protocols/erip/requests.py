@@ -34,7 +34,7 @@ from server.protocols import (
     xml,
 )
 from server.protocols.erip import posted, settings
-from server.refusals import Refusal, Refused
+from server.refusals import Refusal, Refused, outline
 
 SALT = "salt"
 HEADER = "ServiceProvider-Signature"
@@ -270,7 +270,7 @@ def _amount(message: Message, agent: Agent) -> Money:
 def _terminal(message: Message) -> str:
     terminal = message.head.get("Terminal", "")
     if len(terminal) > _TERMINAL_LENGTH_MAX or not terminal.isprintable():
-        raise Refused(Refusal.MALFORMED, f"the terminal {terminal[:40]!r}", "Terminal")
+        raise Refused(Refusal.MALFORMED, f"the terminal {outline(terminal)}", "Terminal")
     return terminal
 
 

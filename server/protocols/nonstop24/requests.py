@@ -17,7 +17,7 @@ from server.protocols import (
     signatures,
 )
 from server.protocols.nonstop24 import settings
-from server.refusals import Refusal, Refused
+from server.refusals import Refusal, Refused, outline
 
 # Numbers of operations, not codes of answers.
 ACT_CHECK, ACT_PAY, ACT_STATUS = (str(number) for number in (1, 4, 7))
@@ -91,7 +91,7 @@ def _pay_id(given: form.Form) -> str:
 def _terminal(given: form.Form) -> str:
     terminal = given.get("TRADE_POINT")
     if len(terminal) > _TERMINAL_LENGTH_MAX or not terminal.isprintable():
-        raise Refused(Refusal.MALFORMED, f"the terminal {terminal[:40]!r}", "TRADE_POINT")
+        raise Refused(Refusal.MALFORMED, f"the terminal {outline(terminal)}", "TRADE_POINT")
     return terminal
 
 

@@ -9,7 +9,7 @@ from server.messages import Cancel, CheckAccount, Command, GetStatus, Pay, Readi
 from server.money import ZERO, Money
 from server.protocols import Operation, Request, Setting, fields, form, local_time, readings
 from server.protocols.osmp import settings
-from server.refusals import Refusal, Refused
+from server.refusals import Refusal, Refused, outline
 
 GET_INFO = "getInfo"
 """A check without a payment: it has no txn_id, and neither has its reply."""
@@ -123,7 +123,7 @@ def _currency(given: form.Form, agent: Agent) -> None:
 def _terminal(given: form.Form) -> str:
     terminal = given.get("trm_id")
     if len(terminal) > _TERMINAL_LENGTH_MAX or not terminal.isprintable():
-        raise Refused(Refusal.MALFORMED, f"the terminal {terminal[:40]!r}", "trm_id")
+        raise Refused(Refusal.MALFORMED, f"the terminal {outline(terminal)}", "trm_id")
     return terminal
 
 

@@ -22,7 +22,7 @@ from server.messages import (
 from server.money import Money
 from server.protocols import Operation, Request, Secrets, Verified, fields, json_rpc, signatures
 from server.protocols.payme import settings
-from server.refusals import Refusal, Refused
+from server.refusals import Refusal, Refused, outline
 
 KEY = "key"
 HOLD_SECONDS = 12 * 60 * 60
@@ -167,7 +167,7 @@ def _account(account: Account, agent: Agent) -> str:
     key = settings.ACCOUNT_KEY.of(agent)
     value = account.get(key, "")
     if not isinstance(value, str | int) or isinstance(value, bool):
-        raise Refused(Refusal.MALFORMED, f"{value!r}"[:40], json_rpc.NOT_A_CALL)
+        raise Refused(Refusal.MALFORMED, outline(f"{value}"), json_rpc.NOT_A_CALL)
     return fields.account(str(value), key)
 
 

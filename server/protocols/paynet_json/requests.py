@@ -32,7 +32,7 @@ from server.protocols import (
 )
 from server.protocols.paynet_json import settings
 from server.protocols.paynet_json.codes import OPERATIONS, PARAMS
-from server.refusals import Refusal, Refused
+from server.refusals import Refusal, Refused, outline
 
 DATE = "%Y-%m-%d %H:%M:%S"
 NO_CALL = json_rpc.Call("", None, b"{}")
@@ -177,8 +177,8 @@ def amount_of(params: Params) -> Money:
     """The sum in tiyin, above zero. Raises Refused(AMOUNT_MALFORMED, MALFORMED)."""
     try:
         amount = Money.parse_kopecks(_required(params.amount))
-    except MoneyError as error:
-        raise Refused(Refusal.AMOUNT_MALFORMED, str(error), "amount") from None
+    except MoneyError:
+        raise Refused(Refusal.AMOUNT_MALFORMED, "not a sum in tiyin", "amount") from None
     if not amount:
         raise Refused(Refusal.AMOUNT_MALFORMED, "zero", "amount")
     return amount
@@ -195,7 +195,7 @@ def _terminal(params: Params, agent: Agent) -> str:
     key = settings.TERMINAL_KEY.of(agent)
     terminal = text(params.fields.get(key, _NOTHING))
     if len(terminal) > _TERMINAL_LENGTH_MAX or not terminal.isprintable():
-        raise Refused(Refusal.MALFORMED, f"the terminal {terminal[:40]!r}", key)
+        raise Refused(Refusal.MALFORMED, f"the terminal {outline(terminal)}", key)
     return terminal
 
 
@@ -214,12 +214,12 @@ def _readings(params: Params, agent: Agent) -> tuple[Reading, ...]:
 def _reading(key: str, written: str, prefix: str) -> Reading:
     meter = key.removeprefix(prefix)
     if not 0 < len(meter) <= readings.METER_LENGTH_MAX or not meter.isprintable():
-        raise Refused(Refusal.METER_NOT_FOUND, f"the meter {meter[:60]!r}", key)
+        raise Refused(Refusal.METER_NOT_FOUND, f"the meter {outline(meter)}", key)
     try:
         return Reading(meter, readings.thousandths(written, key, comma=True))
     except Refused:
         raise Refused(
-            Refusal.READING_IMPLAUSIBLE, f"not a reading: {written[:60]!r}", key
+            Refusal.READING_IMPLAUSIBLE, f"not a reading: {outline(written)}", key
         ) from None
 
 

@@ -16,7 +16,7 @@ from server.messages import (
 )
 from server.protocols import Operation, Request, Setting, fields, form, local_time, readings
 from server.protocols.usmp import settings
-from server.refusals import Refusal, Refused
+from server.refusals import Refusal, Refused, outline
 
 DATE = "%Y%m%d%H%M%S"
 
@@ -108,7 +108,7 @@ def _readings(given: form.Form, agent: Agent) -> tuple[Reading, ...]:
 def _terminal(given: form.Form) -> str:
     terminal = given.get("TerminalId")
     if len(terminal) > _TERMINAL_LENGTH_MAX or not terminal.isprintable():
-        raise Refused(Refusal.MALFORMED, f"the terminal {terminal[:40]!r}", "TerminalId")
+        raise Refused(Refusal.MALFORMED, f"the terminal {outline(terminal)}", "TerminalId")
     return terminal
 
 

@@ -45,6 +45,37 @@ async def test_without_redis_postgresql_remembers(
         assert await two.claim("osmp:2", now() + SOON), "the first claim has ended"
 
 
+async def test_what_redis_has_forgotten_is_remembered(world: World) -> None:
+    """It was restarted, flushed, or a replica that was behind has taken over."""
+    async with world.near_caches(2) as (one, two):
+        assert await one.claim("osmp:1", now() + SOON)
+        assert await world.redis.delete("replay:osmp:1") == 1
+        assert not await two.claim("osmp:1", now() + SOON)
+        assert not await one.claim("osmp:1", now() + SOON)
+
+
+async def test_what_was_claimed_without_redis_is_remembered_when_it_is_back(
+    own_world: World, own_valkey: EmbeddedValkey
+) -> None:
+    async with own_world.near_caches() as (cache,):
+        await asyncio.to_thread(own_valkey.kill)
+        assert await cache.claim("osmp:1", now() + SOON)
+        own_valkey.start()
+        async with asyncio.timeout(30):
+            while not await own_world.redis.exists("replay:osmp:last"):
+                await cache.claim("osmp:last", now() + SOON)  # Redis is told whenever it is there
+        assert not await cache.claim("osmp:1", now() + SOON)
+
+
+async def test_without_postgresql_redis_remembers(
+    own_world: World, own_postgres: EmbeddedPostgres
+) -> None:
+    async with own_world.near_caches(2) as (one, two):
+        await asyncio.to_thread(own_postgres.kill)
+        assert await one.claim("osmp:1", now() + SOON)
+        assert not await two.claim("osmp:1", now() + SOON)
+
+
 async def test_without_either_nobody_can_tell(
     own_world: World, own_valkey: EmbeddedValkey, own_postgres: EmbeddedPostgres
 ) -> None:

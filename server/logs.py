@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import os
+import re
 import select
 import socket
 import stat
@@ -17,9 +18,11 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import structlog
+
+from server.refusals import discreet
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -28,6 +31,8 @@ _PATIENCE_SECONDS = 0.2
 """A reader that is at work has made room by then."""
 _PAUSE_SECONDS = 10.0
 """So long nobody waits again for one that was not."""
+_ROW = re.compile(r"^DETAIL:.*\n?", re.MULTILINE)
+"""PostgreSQL shows the row that it did not take, with its holder and address."""
 
 
 def configure() -> None:
@@ -41,20 +46,49 @@ def configure() -> None:
         structlog.processors.add_log_level,
     ]
     last: structlog.typing.Processor = (
-        structlog.dev.ConsoleRenderer()
+        structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
         if person
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
-    middle = [] if person else [structlog.processors.format_exc_info]
     structlog.configure(
-        processors=[*shared, *middle, last],
+        processors=[*shared, structlog.processors.format_exc_info, _without_payers, last],
         logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
         cache_logger_on_first_use=True,
     )
     # Libraries (aiohttp, asyncio) speak through the standard module; only what is wrong matters.
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.WARNING, format="%(asctime)s %(name)s %(message)s"
-    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Discreet("%(asctime)s %(name)s %(message)s"))
+    logging.basicConfig(handlers=[handler], level=logging.WARNING)
+
+
+def _without_payers(
+    logger: object, method: str, event: structlog.typing.EventDict
+) -> structlog.typing.EventDict:
+    """Exceptions quote what they stumbled over."""
+    if "exception" in event:
+        event["exception"] = _discreet(str(event["exception"]))
+    return event
+
+
+def _discreet(text: str) -> str:
+    return discreet(_ROW.sub("", text))
+
+
+class _Discreet(logging.Formatter):
+    """Exceptions as structlog's; of a request that is no HTTP, only what is wrong with it."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        error = record.exc_info[1] if record.exc_info else None
+        if type(error).__module__ != "aiohttp.http_exceptions":
+            return super().format(record)
+        # It quotes the request, query and all; its name says enough.
+        quiet = logging.makeLogRecord(record.__dict__)
+        quiet.msg = f"{record.getMessage()}: {type(error).__name__}"
+        quiet.args, quiet.exc_info, quiet.exc_text = None, None, None
+        return super().format(quiet)
+
+    def formatException(self, ei: Any) -> str:
+        return _discreet(super().formatException(ei))
 
 
 class LogStream(io.RawIOBase):

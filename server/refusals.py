@@ -71,7 +71,7 @@ class Refused(Exception):
     """
 
     def __init__(self, refusal: Refusal, detail: str = "", field: str = "") -> None:
-        detail = _discreet(detail)
+        detail = discreet(detail)
         super().__init__(f"{refusal.value}: {detail}" if detail else refusal.value)
         self.refusal = refusal
         self.detail = detail
@@ -84,12 +84,15 @@ def outline(text: str) -> str:
     return repr(drawn) if len(text) <= _OUTLINED else f"{drawn!r}, {len(text)} characters"
 
 
+def discreet(text: str) -> str:
+    """Without accounts, names and addresses, whoever has written it.
+
+    We write English to the log; long numbers are accounts or payments, but for sums.
+    """
+    return _FOREIGN_WORD.sub("…", _LONG_NUMBER.sub(r"***\1", text))
+
+
 def _drawn(character: str) -> str:
     if character.isdigit():
         return "#"
     return "x" if character.isalpha() or not character.isascii() else character
-
-
-def _discreet(detail: str) -> str:
-    """We write English; numbers are accounts or payments, but for sums."""
-    return _FOREIGN_WORD.sub("…", _LONG_NUMBER.sub(r"***\1", detail))

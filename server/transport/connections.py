@@ -103,11 +103,14 @@ class Watch:
 
 
 def peer_of(transport: asyncio.BaseTransport) -> str:
-    """Who is counted as one: an IPv4 address, or the IPv6 network of a subscriber."""
+    """Who is counted as one; a unix socket is whoever may write there."""
     name = transport.get_extra_info("peername")
-    if not isinstance(name, tuple):
-        return ""  # a unix socket: whoever may write there
-    address = ip_address(str(name[0]).partition("%")[0])
+    return subscriber_of(str(name[0])) if isinstance(name, tuple) else ""
+
+
+def subscriber_of(peer: str) -> str:
+    """An IPv4 address, or the IPv6 network of a subscriber. Raises ValueError."""
+    address = ip_address(peer.partition("%")[0])
     if address.version == 4:
         return str(address)
     if address.ipv4_mapped:

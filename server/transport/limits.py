@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 from server.agents import Agent
 from server.refusals import Refusal, Refused
+from server.transport.connections import subscriber_of
 
 _MINUTE_SECONDS = 60.0
 _UNLIMITED = 1 << 60
@@ -77,15 +79,30 @@ class Rates:
             rate.left = 0
 
 
-def _count(counts: dict[str, tuple[int, int]], key: str, period: int) -> int:
-    last, count = counts.get(key, (period, 0))
-    count = count + 1 if last == period else 1
-    counts[key] = (period, count)
-    return count
+class _Counts:
+    """How often something happened in the present period, by key."""
+
+    def __init__(self) -> None:
+        self._counts: OrderedDict[str, tuple[int, int]] = OrderedDict()
+
+    def of(self, key: str, period: int) -> int:
+        """Whoever is asked for is remembered longer."""
+        last, count = self._counts.get(key, (period, 0))
+        if count:
+            self._counts.move_to_end(key)
+        return count if last == period else 0
+
+    def add(self, key: str, period: int, keys_max: int) -> int:
+        """Once more. With too many keys, the one that was heard of longest ago is forgotten."""
+        count = self.of(key, period) + 1
+        self._counts[key] = (period, count)
+        if len(self._counts) > keys_max:
+            self._counts.popitem(last=False)
+        return count
 
 
 class PeerGuard:
-    """Rates by address, for doors that people use: pages ask little, a script asks a lot."""
+    """Rates by subscriber, for doors that people use: pages ask little, a script asks a lot."""
 
     _REQUESTS_PER_SECOND_MAX = 50
     _UNKNOWN_PER_MINUTE_MAX = 30
@@ -93,26 +110,27 @@ class PeerGuard:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._requests: dict[str, tuple[int, int]] = {}
-        self._unknown: dict[str, tuple[int, int]] = {}
+        self._requests = _Counts()
+        self._unknown = _Counts()
 
     def admit(self, agent: Agent, peer: str) -> bool:
         """Whether one more request may come in now."""
-        self._forget()
-        key = f"{agent.name} {peer}"
-        minute, count = self._unknown.get(key, (0, 0))
-        if minute == self._minute() and count >= self._UNKNOWN_PER_MINUTE_MAX:
+        key = _key(agent, peer)
+        if self._unknown.of(key, self._minute()) >= self._UNKNOWN_PER_MINUTE_MAX:
             return False
-        return _count(self._requests, key, int(self._clock())) <= self._REQUESTS_PER_SECOND_MAX
+        count = self._requests.add(key, int(self._clock()), self._PEERS_MAX)
+        return count <= self._REQUESTS_PER_SECOND_MAX
 
     def unknown_account(self, agent: Agent, peer: str) -> None:
         """An account was asked for that does not exist."""
-        _count(self._unknown, f"{agent.name} {peer}", self._minute())
-
-    def _forget(self) -> None:
-        for counts in (self._requests, self._unknown):
-            if len(counts) > self._PEERS_MAX:
-                counts.clear()
+        self._unknown.add(_key(agent, peer), self._minute(), self._PEERS_MAX)
 
     def _minute(self) -> int:
         return int(self._clock() / _MINUTE_SECONDS)
+
+
+def _key(agent: Agent, peer: str) -> str:
+    try:
+        return f"{agent.name} {subscriber_of(peer)}"
+    except ValueError:  # no address: a unix socket
+        return f"{agent.name} {peer}"

@@ -27,7 +27,7 @@ from server.lookup.marks import SERVICES, Beat
 from server.lookup.members import Members
 from server.lookup.packing import SnapshotError
 from server.lookup.parts import Parts, snapshots
-from server.lookup.pins import Pins
+from server.lookup.pins import Pins, place, place_reached
 from server.lookup.place import Place
 from server.lookup.publishing import write_through
 from server.lookup.questions import Asker, answer_of, can_be_a_number
@@ -126,7 +126,7 @@ class NearCache:
     def beaten(self, beat: Beat, until: float) -> None:
         """The sync lives."""
         self._trusted_until = until
-        self._pins.applied(beat.lsn)
+        self._pins.applied(place_reached(beat.epoch, beat.lsn))
         holder = self._sessions.holder(SERVICES)
         if holder is not None and not self._services.is_current(beat.services):
             holder.link.send(packed("GET", SERVICES), self._take_services)
@@ -291,7 +291,8 @@ class NearCache:
         for lane in lanes:
             until = 0
             if lane.account in failed:
-                until = lane.lsn + _POSITION_MARGIN if position is None else position
+                lsn = lane.lsn + _POSITION_MARGIN if position is None else position
+                until = place(lane.epoch, lsn)
             self._lane.append(lane.account, until, lane.version)
         self._catch_up()
 

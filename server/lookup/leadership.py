@@ -53,6 +53,7 @@ async def lead(
         feed = await Feed.open(Address.from_dsn(dsn), slot)
         stack.push_async_callback(feed.close)
         stack.callback(pulse.term_ended)
+        await connection.execute("select ledger.keep_epoch()")
         at = await position(connection, slot)
         source = Source(connection)
         completeness = Completeness(dsn, slot, pulse, source, at.system)

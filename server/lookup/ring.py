@@ -7,7 +7,7 @@ that "has anything happened?" is one comparison of a few dozen bytes. The memory
 mapping made before the fork: it has no name to be unlinked and no counter that two processes
 add to. An entry carries its own sequence number, written last: a reader that meets anything
 else than it expects (a wrap, a torn or not yet visible entry) reports an overrun. Behind the heads
-stands, by lane, the highest WAL position told, for those who missed the entry.
+stands, by lane, the highest position told (server.lookup.pins), for those who missed the entry.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from typing import IO
 SLOTS = 4096
 _SPARE_LANES = 2
 _SLOT_BYTES = 64
-_ENTRY = Struct("=QIB43s")  # WAL position, version, length of the account, the account in UTF-8
+_ENTRY = Struct("=QIB43s")  # position, version, length of the account, the account in UTF-8
 _SEQUENCE_WORD = _SLOT_BYTES // 8 - 1
 _ACCOUNT_BYTES_MAX = 43
 _EVERYTHING = 255  # in place of a length: an account too long for a slot
@@ -41,7 +41,7 @@ class Overrun:
 
 
 Changes = list[tuple[str, int, int]] | Overrun
-"""Accounts, each with a WAL position that it must be read from PostgreSQL until, or 0, and the
+"""Accounts, each with a position that it must be read from PostgreSQL until, or 0, and the
 version that its paid lane had then."""
 
 
@@ -83,7 +83,7 @@ class Ring:
         return Reader(self)
 
     def pinned_until(self) -> int:
-        """The highest WAL position that was ever told with an account; 0 = none."""
+        """The highest position that was ever told with an account; 0 = none."""
         first = self.heads_bytes // _WORD
         return max(self.words[first : first + self.lanes])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import asyncpg
 
@@ -42,7 +42,40 @@ def open_pool(dsn: str, connections_max: int) -> asyncpg.Pool[asyncpg.Record]:
         max_size=connections_max,
         timeout=CALL_SECONDS,
         server_settings=dict(SESSION),
+        connection_class=_Session,
     )
+
+
+if TYPE_CHECKING:
+    _Plain = asyncpg.Connection[asyncpg.Record]
+else:  # the parameter is of asyncpg's stubs only
+    _Plain = asyncpg.Connection
+
+
+class _Session(_Plain):
+    """A connection that knows whether it has been used before."""
+
+    _has_kept_epoch = False
+
+    async def keep_epoch(self) -> None:
+        """Before anything is written after a failover: its lanes have an epoch of their own."""
+        if not self._has_kept_epoch:
+            # An older schema has none.
+            with suppress(asyncpg.UndefinedFunctionError, asyncpg.InvalidSchemaNameError):
+                await self.execute("select ledger.keep_epoch()")
+            self._has_kept_epoch = True
+
+
+async def keep_epoch(connection: Connection) -> None:
+    """To be called with a connection of a pool before it is used; ends one that does not answer."""
+    keep = getattr(connection, "keep_epoch", None)
+    if keep is None:  # of a pool that is not `open_pool`'s, by a test or a tool
+        return
+    timer = asyncio.get_running_loop().call_later(CALL_SECONDS, throw_away, connection)
+    try:
+        await keep()
+    finally:
+        timer.cancel()
 
 
 @asynccontextmanager
@@ -62,6 +95,7 @@ async def lent(
         end = _End(connection)
         timer = clock.call_at(until, end)
         try:
+            await keep_epoch(connection)
             yield connection
         except UNANSWERED as error:
             if end.has_come:

@@ -16,7 +16,7 @@ from typing import NamedTuple, Protocol
 import asyncpg
 
 from server.payments.ports import Order, OutcomeUnknown, Posted, Result
-from server.storage.connection import CALL_SECONDS, Connection, lent, throw_away
+from server.storage.connection import CALL_SECONDS, Connection, keep_epoch, lent, throw_away
 from server.storage.lost import LOST, RETRIABLE
 from server.storage.records import POSTED_COLUMNS, details, outcomes
 
@@ -164,6 +164,7 @@ class GroupCommit:
     async def _drain_through_a_session(self) -> None:
         """Raises LOST when there is none."""
         async with self._pool.acquire(timeout=CALL_SECONDS) as session:
+            await keep_epoch(session)
             is_good = True
             while self._waiting and is_good:
                 # Half of what is unanswered: the others' payers are being answered meanwhile.

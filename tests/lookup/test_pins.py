@@ -1,6 +1,6 @@
 """Pins: an account is read from PostgreSQL exactly until the feed has brought it."""
 
-from server.lookup.pins import Pins
+from server.lookup.pins import Pins, place, place_reached
 
 
 def test_a_pin_holds_until_its_position_is_applied() -> None:
@@ -56,3 +56,22 @@ def test_from_the_highest_version_on_a_snapshot_is_true() -> None:
     assert pins.version("1") == 8
     pins.applied(300)
     assert pins.version("1") is None
+
+
+def test_a_place_of_a_later_epoch_is_later_whatever_its_position() -> None:
+    pins = Pins()
+    pins.applied(place_reached(7, 1 << 50))
+    pins.pin("1", place(8, 4096), 1)
+    assert "1" in pins
+    pins.applied(place_reached(7, 1 << 60))
+    assert "1" in pins, "a primary that is gone had come further"
+    pins.applied(place_reached(8, 4095))
+    assert "1" in pins
+    pins.applied(place_reached(8, 4096))
+    assert "1" not in pins
+
+
+def test_a_place_fits_into_a_word_of_the_ring() -> None:
+    assert 0 < place(1, 0) < place(1, 1) == place(1, 256) < place(1, 257) < place(2, 0)
+    assert place_reached(1, 255) == place_reached(1, 0) < place_reached(1, 256)
+    assert place(1 << 40, 1 << 63) < 1 << 64

@@ -87,13 +87,14 @@ class Connection(Reading):
         super().connection_made(transport)
         assert self.transport is not None
         self._write = self.transport.write
+        if self._task_handler is not None:
+            self._task_handler.add_done_callback(self._see_off)
         self._begin_with(self.transport.get_extra_info("peername"))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._write = _to_nobody
-        if self._progress is not None:
-            self._progress.cancel()
         super().connection_lost(exc)
+        self._expect_nothing()
 
     def data_received(self, data: bytes) -> None:
         """The hot path: one whole check between the bytes that this peer has sent before."""
@@ -280,21 +281,26 @@ class Connection(Reading):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._is_open = False
-        if self.transport is not None and self._keepalive_timeout > 0:
+        if self.transport is not None:
             self._expect_progress(self.transport)
 
     def resume_writing(self) -> None:
-        if self._progress is not None:
-            self._progress.cancel()
+        if self.transport is not None and not self.transport.is_closing():
+            self._expect_nothing()
         super().resume_writing()
         self._go_on()
 
     def _expect_progress(self, transport: asyncio.Transport) -> None:
         """Whoever waits for the peer to read, aiohttp's handlers too, waits no longer than this."""
+        self._expect_nothing()
         unread = transport.get_write_buffer_size()
         self._progress = self._loop.call_later(
             self._keepalive_timeout, self._require_progress, transport, unread
         )
+
+    def _expect_nothing(self) -> None:
+        if self._progress is not None:
+            self._progress.cancel()
 
     def _require_progress(self, transport: asyncio.Transport, unread: int) -> None:
         if unread - transport.get_write_buffer_size() < _READ_BYTES_MIN:
@@ -316,11 +322,14 @@ class Connection(Reading):
     def force_close(self) -> None:
         self._is_open = False
         self._write = _to_nobody
-        transport = self.transport
+        self._see_off()
         super().force_close()
+
+    def _see_off(self, _: object = None) -> None:
+        """What is closed waits for its peer to read, and would for ever."""
+        transport = self.transport
         if transport is not None and transport.get_write_buffer_size():
-            # What is closed waits for its peer to read, and would for ever.
-            self._loop.call_later(self._keepalive_timeout, transport.abort)
+            self._expect_progress(transport)
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
         """What is being looked up is still answered; nothing more is begun."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ from server.transport.wire import FastSite
 from tests.transport.doors import Door, Line, check, opened
 from tests.transport.test_wire import pay, slow_pay
 from tests.transport.town import Town
+
+CLOSING = b"GET /nowhere HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 
 
 async def _ended(line: Line) -> None:
@@ -66,21 +70,50 @@ async def _send_for_ever(peer: socket.socket) -> None:
         await asyncio.wait_for(sending, 60)
 
 
+@asynccontextmanager
+async def _peer(door: Door) -> AsyncIterator[socket.socket]:
+    """Connected with little room for what it does not read."""
+    with socket.socket() as listener, socket.socket() as peer:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+        listener.bind(("127.0.0.1", 0))
+        site = FastSite(door.runner, listener, door.lane)
+        await site.start()
+        peer.setblocking(False)
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        await asyncio.get_running_loop().sock_connect(peer, listener.getsockname())
+        server: Any = door.runner.server
+        for _ in range(1000):
+            if server.connections:
+                break
+            await asyncio.sleep(0.01)
+        yield peer
+        await site.stop()
+
+
 async def test_a_real_peer_that_never_reads_is_hung_up_on() -> None:
-    async with opened(is_fast=True, keepalive_timeout=0.2) as door:
-        with socket.socket() as listener, socket.socket() as peer:
-            listener.bind(("127.0.0.1", 0))
-            site = FastSite(door.runner, listener, door.lane)
-            await site.start()
-            loop = asyncio.get_running_loop()
-            peer.setblocking(False)
-            peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-            await loop.sock_connect(peer, listener.getsockname())
-            server: Any = door.runner.server
-            with pytest.raises(ConnectionError):
-                await _send_for_ever(peer)
-            await _all_gone(server)
-            await site.stop()
+    async with opened(is_fast=True, keepalive_timeout=0.2) as door, _peer(door) as peer:
+        with pytest.raises(ConnectionError):
+            await _send_for_ever(peer)
+        await _all_gone(door.runner.server)
+
+
+@pytest.mark.parametrize("field", [b"Connection: close", b"Accept: */*"])
+async def test_what_is_closed_does_not_wait_for_a_peer_that_never_reads(field: bytes) -> None:
+    last = CLOSING.replace(b"Connection: close", field)
+    async with opened(is_fast=True, keepalive_timeout=0.2) as door, _peer(door) as peer:
+        await asyncio.get_running_loop().sock_sendall(peer, check() * 40 + last)
+        await _all_gone(door.runner.server)
+
+
+async def test_what_is_closed_waits_for_a_peer_that_reads() -> None:
+    async with opened(is_fast=True, keepalive_timeout=1) as door, _peer(door) as peer:
+        loop, said = asyncio.get_running_loop(), b""
+        await loop.sock_sendall(peer, check() * 40 + CLOSING)
+        await asyncio.sleep(0.1)
+        while got := await asyncio.wait_for(loop.sock_recv(peer, 4096), 60):
+            said += got
+        assert said.count(b"HTTP/1.1 200 OK") == 40
+        assert b"HTTP/1.1 404 " in said
 
 
 async def _stopped(door: Door, line: Line) -> None:

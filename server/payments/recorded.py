@@ -85,7 +85,7 @@ class RecordedPayments:
                 named = Cancel(payment_id=found.payment.payment_id)
                 return await self._move(agent, Action.CANCEL, named)
             return Posted(Result.FORBIDDEN, found.payment)
-        return await self.unless_overdue(agent, found)
+        return replace(await self.unless_overdue(agent, found), result=Result.REPEATED)
 
     async def _may_be_cancelled(self, agent: Agent, payment: Payment) -> bool:
         if payment.state is not PaymentState.CREDITED or after_close(agent) is AfterClose.YES:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from server.messages import Payment, Reading
-from server.payments.ports import MeterRecord, Move, Order, Posted
+from server.payments.ports import MeterRecord, Move, Order, OutcomeUnknown, Posted, Result
 from server.refusals import Refusal
 from server.storage.agents import Sealer, change_secret
 from server.storage.connection import Connection, lent
@@ -63,10 +63,25 @@ class PostgresLedger:
 
     @lost_is_unknown
     async def recorded(self, agent: str, agent_payment_id: str) -> Posted | None:
-        """What stands under this key."""
+        """What stands under this key; None only when nobody is writing it either."""
         async with lent(self._pool) as connection:
             row = await connection.fetchrow(RECORDED, agent, agent_payment_id)
+            if row is None and await self._is_recorded_after_all(
+                connection, agent, agent_payment_id
+            ):
+                row = await connection.fetchrow(RECORDED, agent, agent_payment_id)
         return posted(row) if row else None
+
+    async def _is_recorded_after_all(
+        self, connection: Connection, agent: str, agent_payment_id: str
+    ) -> bool:
+        """Raises OutcomeUnknown while it is being written."""
+        if self._group_commit.is_under_way(agent, agent_payment_id):
+            raise OutcomeUnknown("the payment is being written")
+        try:
+            return bool(await connection.fetchval(_AFTER_ALL, agent, agent_payment_id))
+        except asyncpg.LockNotAvailableError as error:
+            raise OutcomeUnknown("somebody is writing the payment") from error
 
     @lost_is_unknown
     async def recorded_by_id(self, agent: str, payment_id: int) -> Posted | None:
@@ -77,9 +92,8 @@ class PostgresLedger:
 
     @lost_is_unknown
     async def move(self, move: Move) -> Posted:
-        """Lead a payment along the transition table."""
-        row = await self._row(
-            _MOVE,
+        """Lead a payment along the transition table; NOT_FOUND when nobody is writing it either."""
+        arguments = (
             move.action.value,
             move.agent,
             move.agent_payment_id,
@@ -89,7 +103,14 @@ class PostgresLedger:
             move.actor,
             move.reason,
         )
-        return posted(row)
+        moved = posted(await self._row(_MOVE, *arguments))
+        if moved.result is not Result.NOT_FOUND or not move.agent_payment_id:
+            return moved
+        async with lent(self._pool) as connection:
+            is_there = await self._is_recorded_after_all(
+                connection, move.agent, move.agent_payment_id
+            )
+        return posted(await self._row(_MOVE, *arguments)) if is_there else moved
 
     @lost_is_unknown
     async def is_settled(self, agent: str, payment_id: int) -> bool:
@@ -159,6 +180,7 @@ class PostgresLedger:
 
 
 _REMEMBER = f"select {POSTED_COLUMNS} from ledger.remember_refusal($1, $2, $3, $4)"
+_AFTER_ALL = "select ledger.is_recorded_after_all($1, $2)"
 _MOVE = f"select {POSTED_COLUMNS} from ledger.move_payment($1, $2, $3, $4, $5, $6, $7, $8)"
 PAYMENTS = """
 select p.payment_id, p.agent, p.agent_payment_id, p.account, p.amount_kopecks, p.paid_at,

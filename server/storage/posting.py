@@ -116,6 +116,8 @@ class GroupCommit:
         self._service_ids = service_ids
         self._waiting: deque[Waiting] = deque()
         self._unanswered = 0
+        self._under_way: dict[tuple[str, str], int] = {}
+        """Orders that are unanswered, by agent and the agent's number."""
         self._running = False
         self._aside: dict[str, list[Waiting]] = {}
         """By account; each has a task that waits for it."""
@@ -133,10 +135,16 @@ class GroupCommit:
         prepared = details(order, self._service_ids)
         self._waiting.append(Waiting(order, order.fingerprint, prepared, outcome))
         self._unanswered += 1
+        key = order.agent, order.agent_payment_id
+        self._under_way[key] = self._under_way.get(key, 0) + 1
         if not self._running:
             self._running = True
             self._spawn(self._drain())
         return await outcome
+
+    def is_under_way(self, agent: str, agent_payment_id: str) -> bool:
+        """Whether an order of this number is unanswered."""
+        return (agent, agent_payment_id) in self._under_way
 
     async def finish(self) -> None:
         """Wait for everything accepted so far."""
@@ -155,7 +163,7 @@ class GroupCommit:
         while self._waiting:
             try:
                 await self._drain_through_a_session()
-            except (*LOST, asyncpg.PostgresError) as error:  # it may refuse the log-in as well
+            except Exception as error:  # it may refuse the log-in as well; nobody is left waiting
                 self._fail(self._take(len(self._waiting)), _unknown(error))
         # In the same tick that found the queue empty: an order that came during an await after
         # this line would otherwise wait for nobody. Giving the session back is such an await.
@@ -262,15 +270,24 @@ class GroupCommit:
             self._spawn(self._one_by_one(batch))
 
     def _deliver(self, item: Waiting, result: Posted) -> None:
-        self._unanswered -= 1
+        self._end(item.order)
         if not item.outcome.done():
             item.outcome.set_result(result)
 
     def _fail(self, batch: list[Waiting], error: Exception) -> None:
         for item in batch:
-            self._unanswered -= 1
+            self._end(item.order)
             if not item.outcome.done():
                 item.outcome.set_exception(error)
+
+    def _end(self, order: Order) -> None:
+        self._unanswered -= 1
+        key = order.agent, order.agent_payment_id
+        left = self._under_way[key] - 1
+        if left:
+            self._under_way[key] = left
+        else:
+            del self._under_way[key]
 
 
 def _unknown(error: BaseException) -> OutcomeUnknown:

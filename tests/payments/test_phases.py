@@ -145,6 +145,15 @@ async def test_a_failure_that_is_reported_gives_up_what_is_held_and_nothing_else
     assert await room.refusal(Confirm("2")) is Refusal.PAYMENT_CANCELLED
 
 
+async def test_a_status_is_told_although_the_stores_clock_is_behind_ours(room: Room) -> None:
+    held = await room.handle(HOLD)
+    assert isinstance(held, PaymentHeld)
+    store_now = room.now
+    room.ledger.clock = lambda: store_now
+    later(room, hours=2)
+    assert await room.handle(GetStatus("1")) == PaymentStatus(held.payment)
+
+
 async def test_a_payment_is_dated_as_exactly_as_its_protocol_says(room: Room) -> None:
     room.now += dt.timedelta(microseconds=654_321)
     exact = NOON - dt.timedelta(milliseconds=588)

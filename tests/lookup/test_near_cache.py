@@ -8,6 +8,7 @@ import signal
 import time
 
 import pytest
+from structlog.testing import capture_logs
 
 from server.embedded import EmbeddedPostgres, EmbeddedValkey
 from server.lookup.accounts import NearCache
@@ -288,9 +289,12 @@ async def test_damage_in_redis_is_read_around(world: World) -> None:
         await trusted(cache, "1000002")
         value = await world.redis.get(f"a:{ACCOUNT}")
         another_format = value[:14] + b"\x20" + value[15:]
-        for damaged in (value[:40], b"x", value[:14] + b"\xff" * 50, another_format):
-            await world.redis.set(f"a:{ACCOUNT}", damaged)
-            assert await kopecks_owed(cache, ACCOUNT) == 10000
+        with capture_logs() as said:
+            for damaged in (value[:40], b"x", value[:14] + b"\xff" * 50, another_format):
+                await world.redis.set(f"a:{ACCOUNT}", damaged)
+                assert await kopecks_owed(cache, ACCOUNT) == 10000
+        named = {line["account"] for line in said if "account" in line}
+        assert named == {f"***{ACCOUNT[-3:]}"}
 
 
 async def test_a_service_that_billing_has_just_added_is_learnt(world: World) -> None:

@@ -99,7 +99,9 @@ class ProtocolDoor:
             async with asyncio.timeout(self._request_timeout_seconds):
                 body_bytes = await request.read()
         except TimeoutError:
-            return web.Response(status=408)
+            late = web.Response(status=408)
+            late.force_close()
+            return late
         response = await self._answering.answer(
             codec, self._received(request, agent, raw_path, query, body_bytes)
         )

@@ -233,6 +233,7 @@ async def opened(
     agents: dict[str, Agent] | None = None,
     watch: Callable[[Agent, Request, Outcome], None] = observe,
     proxies: Networks = (),
+    within_seconds: float = 60,
     **options: Any,
 ) -> AsyncIterator[Door]:
     """A door in use."""
@@ -242,7 +243,7 @@ async def opened(
     rates = Rates(asyncio.get_running_loop().time)
     desk = PaymentDesk(town, ledger, lambda: NOW)
     answering = Answering(desk, rates, _claim, watch)
-    door = ProtocolDoor(lambda: book.agents, load(), answering, 60, clock=lambda: NOW)
+    door = ProtocolDoor(lambda: book.agents, load(), answering, within_seconds, clock=lambda: NOW)
     application = web.Application(
         client_max_size=BODY_BYTES_MAX, middlewares=[behind_proxies(proxies)]
     )

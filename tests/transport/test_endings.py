@@ -116,6 +116,17 @@ async def test_what_is_closed_waits_for_a_peer_that_reads() -> None:
         assert b"HTTP/1.1 404 " in said
 
 
+async def test_a_request_that_does_not_arrive_in_time_is_the_last_one() -> None:
+    head = b"POST /pay/osmp HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\n\r\n"
+    async with opened(is_fast=True, within_seconds=0.2, lingering_time=0.1) as door:
+        line = door.connect()
+        await asyncio.sleep(0)
+        line.feed(head + b"command=check")
+        await _ended(line)
+        assert line.sent.startswith(b"HTTP/1.1 408 ")
+        assert b"\r\nConnection: close\r\n" in line.sent
+
+
 async def _stopped(door: Door, line: Line) -> None:
     """As aiohttp shuts a connection down, but for the hint that it gives before."""
     await line.protocol.shutdown(1)

@@ -14,7 +14,8 @@ import asyncio
 import datetime as dt
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import asyncpg
@@ -22,7 +23,7 @@ import structlog
 from prometheus_client import Counter, Gauge
 
 from server.payments.ports import OutcomeUnknown
-from server.storage.connection import SESSION, Connection
+from server.storage.connection import SESSION, Connection, throw_away
 from server.storage.lost import LOST
 
 _LOCK = 0x6B766A616E  # any constant: whoever holds it is the janitor
@@ -101,28 +102,33 @@ class Janitor:
             started_at, started = dt.datetime.now(dt.UTC), time.monotonic()
             settled, fault = 0, ""
             try:
-                async with asyncio.timeout(_PORTION_SECONDS_MAX):
+                with _bounded(connection):
                     settled = await step.run(connection)
             except Exception as error:
                 _FAILURES.labels(step.name).inc()
                 _log.exception("a step failed", step=step.name)
-                if connection.is_closed() or isinstance(error, TimeoutError):
+                if connection.is_closed():
                     raise
                 fault = repr(error)
             if settled or fault:
                 _SETTLED.labels(step.name).inc(settled)
-                await connection.execute(
-                    _RECORD,
-                    step.name,
-                    socket.gethostname(),
-                    started_at,
-                    time.monotonic() - started,
-                    settled,
-                    fault,
-                )
+                seconds = time.monotonic() - started
+                said = (step.name, socket.gethostname(), started_at, seconds, settled, fault)
+                with _bounded(connection):
+                    await connection.execute(_RECORD, *said)
             if not settled:
                 break
         _RUN.labels(step.name).set_to_current_time()
+
+
+@contextmanager
+def _bounded(connection: Connection) -> Iterator[None]:
+    """Ends the session when it takes too long: to ask it to cancel might take for ever."""
+    timer = asyncio.get_running_loop().call_later(_PORTION_SECONDS_MAX, throw_away, connection)
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 _RECORD = """

@@ -8,12 +8,15 @@ import datetime as dt
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 import server.storage.connection
 from server.payments.ports import OutcomeUnknown
 from server.storage.agents import change_secret
-from server.storage.connection import answers, lent, open_pool
+from server.storage.connection import Connection, answers, lent, open_pool
+from server.storage.janitor import Janitor, Step
+from server.storage.lost import LOST
 from server.storage.mismatches import PostgresCases
 from server.storage.staff import StaffBook
 from server.storage.workbench import PostgresWorkbench
@@ -131,3 +134,19 @@ def test_nobody_takes_a_connection_without_a_bound() -> None:
         and ast.unparse(node.func.value) in {"pool", "self._pool"}
     }
     assert found == {"storage/connection.py", "storage/posting.py"}
+
+
+async def test_the_janitor_gives_up_a_portion(
+    silent: SilentPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def ask(connection: Connection) -> int:
+        async with connection.transaction():
+            await connection.execute("select 1")
+        return 1
+
+    monkeypatch.setattr("server.storage.janitor._PORTION_SECONDS_MAX", SHORT)
+    connection = await asyncpg.connect(silent.dsn)
+    async with asyncio.timeout(FOR_EVER):
+        with pytest.raises(LOST):
+            await Janitor(silent.dsn, [Step("ask", 0, ask)], 1).round(connection)
+    assert connection.is_closed()

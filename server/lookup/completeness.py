@@ -16,6 +16,7 @@ from dataclasses import replace
 
 import structlog
 
+from server.accounts import masked
 from server.lookup.link import RedisRefusedError
 from server.lookup.marks import SERVICES, Complete, services_bytes
 from server.lookup.mirror import Mirror
@@ -220,4 +221,4 @@ def _lacks(mirror: Mirror) -> bool:
 
 def flawed(account: str, error: ValueError) -> None:
     """A row that cannot be packed; one bad row must not stop everybody's."""
-    _log.error("a row cannot be packed", account=account, error=str(error))
+    _log.error("a row cannot be packed", account=masked(account), error=str(error))

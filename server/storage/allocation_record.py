@@ -10,6 +10,7 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from server.accounts import masked
 from server.payments.allocation import Left, Line
 from server.storage.allocation import BY_KEY, Account
 from server.storage.connection import Connection
@@ -32,7 +33,7 @@ class Outcome:
         """For the log, when it does not add up."""
         account = self.account
         return {
-            "account": account.number,
+            "account": masked(account.number),
             "charged": account.charged,
             "paid": account.paid,
             "advance": account.advance,

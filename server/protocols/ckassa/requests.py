@@ -140,9 +140,8 @@ def decode(request: Request) -> Command:
     match operation_of(given):
         case Operation.CHECK:
             written = given.get("pay_amount", "")
-            amount = fields.kopecks(written, "pay_amount", zero=True) if written else None
-            account = fields.account(_required(given, "account"), "account")
-            return CheckAccount(account, amount or None)
+            amount = fields.kopecks(written, "pay_amount") if written else None
+            return CheckAccount(fields.account(_required(given, "account"), "account"), amount)
         case Operation.PAY:
             return Pay(
                 agent_payment_id=_pay_id(given),

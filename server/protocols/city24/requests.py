@@ -119,7 +119,8 @@ def _cancel(call: Call, _agent: Agent) -> Command:
 
 def _expected(call: Call) -> Expected | None:
     """What else a cancel says of the payment."""
-    account, written = call.get("account"), call.get("amount")
+    account = call.get("account") and fields.account(call.get("account"), "account")
+    written = call.get("amount")
     amount = fields.kopecks(written, "amount") if written else None
     return Expected(account=account, amount=amount) if account or written else None
 

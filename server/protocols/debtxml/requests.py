@@ -119,6 +119,7 @@ def _pay(transfer: Transfer, agent: Agent) -> Command:
 def _cancel(transfer: Transfer, agent: Agent) -> Command:
     """It repeats the payment that it undoes."""
     account, total = account_of(transfer, agent), text(transfer.data, "TotalSum")
+    account = account and fields.account(account, settings.ACCOUNT_ATTRIBUTE.of(agent))
     amount = fields.roubles(total, "TotalSum", comma=True) if total else None
     expected = Expected(account=account, amount=amount) if account or total else None
     return Cancel(agent_payment_id=_id(transfer), expected=expected)

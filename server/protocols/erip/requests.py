@@ -221,7 +221,7 @@ def _about_recorded(message: Message, operation: Operation, agent: Agent) -> Com
 def _expected(message: Message, agent: Agent) -> Expected | None:
     """What else the message says of the payment it names. Raises Refused."""
     number = message.block.get("ServiceProvider_TrxId", "")
-    account = message.head.get("PersonalAccount", "")
+    account = message.head.get("PersonalAccount", "") and _account(message)
     amount = _amount(message, agent) if message.block.get("Amount") else None
     if not number and not account and amount is None:
         return None

@@ -81,7 +81,11 @@ def _pay(given: form.Form) -> Command:
 
 def _status(given: form.Form) -> Command:
     account = given.get("PAY_ACCOUNT")
-    return GetStatus(_pay_id(given), expected=Expected(account=account) if account else None)
+    if not account:
+        return GetStatus(_pay_id(given))
+    return GetStatus(
+        _pay_id(given), expected=Expected(account=fields.account(account, "PAY_ACCOUNT"))
+    )
 
 
 def _pay_id(given: form.Form) -> str:

@@ -80,7 +80,7 @@ def _cancel(given: form.Form, agent: Agent) -> Command:
 
 
 def _expected(given: form.Form) -> Expected | None:
-    account = given.get("Account")
+    account = given.get("Account") and fields.account(given.get("Account"), "Account")
     amount = fields.roubles(given.get("Amount"), "Amount") if given.get("Amount") else None
     return Expected(account=account, amount=amount) if account or amount else None
 

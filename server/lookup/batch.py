@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from server.lookup.lanes import BILLED, billed_from, paid_from
-from server.lookup.marks import ACCOUNT, LSN_MAX
+from server.lookup.marks import ACCOUNT
 from server.lookup.pgoutput import Fields
 from server.lookup.snapshot import join
 
 Half = tuple[int, bytes, int]
 """Version, bytes, and where in the WAL its commit begins."""
 
-_NOTHING: Half = (0, b"", LSN_MAX)
+_NOTHING: Half = (0, b"", 0)
 KEYS_MAX = 256  # one script call; Redis serves nobody else meanwhile (about 2 µs a key)
 
 
@@ -42,29 +42,15 @@ class Batch:
 
         What was committed before `fence` is left out where Redis `lacks` the key.
         """
-        if fence <= self._oldest():
-            return {
-                ACCOUNT + account: join(
-                    epoch,
-                    *self._billed.get(account, _NOTHING)[:2],
-                    *self._paid.get(account, _NOTHING)[:2],
-                )
-                for account in self._billed | self._paid
-            }
-        found: dict[bytes, bytes] = {}
-        for account in self._billed | self._paid:
-            key = ACCOUNT + account
-            billed, paid = self._billed.get(account, _NOTHING), self._paid.get(account, _NOTHING)
-            if lacks(key):
-                billed, paid = (half if half[2] >= fence else _NOTHING for half in (billed, paid))
-            if billed is not _NOTHING or paid is not _NOTHING:
-                found[key] = join(epoch, *billed[:2], *paid[:2])
-        return found
-
-    def _oldest(self) -> int:
-        """From where on everything that was gathered was committed."""
-        lanes = (self._billed, self._paid)
-        return min((half[2] for lane in lanes for half in lane.values()), default=LSN_MAX)
+        billed, paid = self._billed, self._paid
+        if fence:
+            billed, paid = (_without_past(lane, fence, lacks) for lane in (billed, paid))
+        return {
+            ACCOUNT + account: join(
+                epoch, *billed.get(account, _NOTHING)[:2], *paid.get(account, _NOTHING)[:2]
+            )
+            for account in billed | paid
+        }
 
     def clear(self) -> None:
         """It was sent."""
@@ -118,3 +104,13 @@ class Batch:
     def kept_alive(self, lsn: int) -> None:
         if not self.is_inside:
             self.lsn = max(self.lsn, lsn)
+
+
+def _without_past(
+    lane: dict[bytes, Half], fence: int, lacks: Callable[[bytes], bool]
+) -> dict[bytes, Half]:
+    return {
+        account: half
+        for account, half in lane.items()
+        if half[2] >= fence or not lacks(ACCOUNT + account)
+    }

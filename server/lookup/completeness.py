@@ -51,7 +51,7 @@ class Completeness:
         from its past: who paid since would see the debt again.
         """
         self.fence = 0
-        """What was committed before this is in the copy that is to come."""
+        """What was committed before this is in the copy under way; 0 = none is, or nobody knows."""
         self.reached = asyncio.Event()
         """No node lacks anything."""
 
@@ -182,6 +182,7 @@ class Completeness:
         for mirror, (losses, missing) in before.items():
             if mirror.losses == losses:
                 mirror.missing -= missing
+        self.fence = 0
         seconds = round(time.monotonic() - started, 3)
         _log.info("rebuilt", accounts=count, epoch=epoch, nodes=len(mirrors), seconds=seconds)
 

@@ -72,8 +72,7 @@ class RecordedPayments:
     async def status(self, agent: Agent, command: GetStatus) -> Posted:
         """How it stands now; FORBIDDEN when who asks before a cancel would be refused it.
 
-        What is settled stays so: there a person is asked, where the agent has it so, and nothing
-        is cancelled. Raises Refused.
+        A question: it moves nothing and asks no person. Raises Refused.
         """
         found = await self.find(agent, command)
         if found is None or found.payment is None:
@@ -81,9 +80,6 @@ class RecordedPayments:
         if _is_another(found.payment, command.expected):
             return Posted(Result.CONFLICT, found.payment)
         if command.before_cancel and not await self._may_be_cancelled(agent, found.payment):
-            if after_close(agent) is AfterClose.PERSON:
-                named = Cancel(payment_id=found.payment.payment_id)
-                return await self._move(agent, Action.CANCEL, named)
             return Posted(Result.FORBIDDEN, found.payment)
         return replace(await self.unless_overdue(agent, found), result=Result.REPEATED)
 

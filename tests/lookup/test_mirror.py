@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 import pytest
 import redis
@@ -13,6 +14,7 @@ from server.lookup.fleet import Fleet, NodesChangedError
 from server.lookup.link import packed
 from server.lookup.mirror import Mirror
 from server.lookup.place import Place
+from server.lookup.pulse import Pulse
 from server.lookup.snapshot import join
 
 SYSTEM = "7000000000000000001/1"
@@ -68,3 +70,29 @@ async def test_what_was_merged_is_noted_as_applied(fleet: Fleet) -> None:
     applied = (await node(fleet).marks()).applied
     assert applied is not None
     assert applied.lsn == 100
+
+
+async def test_a_beat_that_went_with_everything_else_is_not_made_anew(
+    valkey_url: str, fleet: Fleet
+) -> None:
+    """It would vouch for whatever the stream writes next, which is of the past."""
+    mirror = node(fleet)
+    beat = replace(Pulse(fleet).beat, epoch=1, run_id=mirror.run_id)
+    with redis.Redis.from_url(valkey_url) as client:
+        client.flushall()
+        mirror.has_beat, mirror.is_believed = False, True
+        await mirror.beat(beat)
+        assert client.exists(mirror.names.beat)
+        client.flushall()
+        for _ in range(2):
+            await mirror.beat(replace(beat, at_ms=1))
+            assert not client.exists(mirror.names.beat)
+        assert not mirror.is_believed
+        assert mirror.missing
+        mirror.has_beat = False  # somebody knows again what stands there
+        await mirror.beat(replace(beat, at_ms=2))
+        assert client.exists(mirror.names.beat)
+        client.flushall()
+        mirror.may_be_complete = False  # keys may be evicted, this one too
+        await mirror.beat(replace(beat, at_ms=3))
+        assert client.exists(mirror.names.beat)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 
+import asyncpg
 import pytest
 
 from server.messages import PaymentState
 from server.payments.ports import Action, Move, OutcomeUnknown, Result
-from server.storage.connection import lent
+from server.storage.connection import Connection, lent
 from server.storage.ledger import PostgresLedger
 from server.storage.posting import GroupCommit, Waiting, post_batch
 from tests.storage.conftest import Pool, proof
@@ -64,6 +66,31 @@ async def test_what_was_given_up_is_absent(ledger: PostgresLedger, pool: Pool) -
     assert await ledger.recorded("osmp", "x" * 101) is None
     assert (await ledger.post(ORDER)).result is Result.ACCEPTED
     assert await proof(pool) == ()
+
+
+async def test_what_waits_to_be_written_is_unknown_too(
+    ledger: PostgresLedger, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    may_write = asyncio.Event()
+
+    async def write_later(
+        session: Connection, batch: Sequence[Waiting], *, wait: bool
+    ) -> Sequence[asyncpg.Record]:
+        await may_write.wait()
+        return await post_batch(session, batch, wait=wait)
+
+    monkeypatch.setattr(ledger._group_commit, "_call", write_later)
+    posting = asyncio.create_task(ledger.post(ORDER))
+    await asyncio.sleep(0)
+    try:
+        with pytest.raises(OutcomeUnknown):
+            await ledger.recorded("osmp", ORDER.agent_payment_id)
+        with pytest.raises(OutcomeUnknown):
+            await ledger.move(CANCEL)
+    finally:
+        may_write.set()
+    assert (await posting).result is Result.ACCEPTED
+    assert await ledger.recorded("osmp", ORDER.agent_payment_id) is not None
 
 
 async def test_an_order_that_waits_in_this_process_is_under_way(pool: Pool) -> None:

@@ -136,6 +136,7 @@ async def _application(
         ring=ring,
         index=index,
         entries_max=settings.near_cache_entries_max,
+        ready_bytes_max=settings.ready_answers_bytes_max,
     )
     await near_cache.start()
     stack.push_async_callback(near_cache.stop)

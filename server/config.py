@@ -42,6 +42,9 @@ class Settings(BaseSettings):
     near_cache_entries_max: int = Field(
         1_000_000, ge=0, description="accounts held in memory; 0 = Redis is asked every time"
     )
+    ready_answers_bytes_max: int = Field(
+        256 << 20, ge=0, description="memory of one worker for answers that stand ready"
+    )
     fast_lane: bool = Field(True, description="answer plain checks before aiohttp parses them")
     database_connections_max: int = Field(8, ge=2, description="connections of one worker")
     janitor_pause_seconds: float = Field(

@@ -99,8 +99,14 @@ def described() -> dict[str, str]:
         "processor": f"{model[1] if model else platform.machine()}, {os.cpu_count()} cores",
         "memory": f"{int(memory[1]) >> 20 if memory else 0} GB",
         "system": f"{system}, Linux {platform.release()}",
-        "Python": sys.version.split()[0],
+        "Python": _python(),
     }
+
+
+def _python() -> str:
+    """A distribution's is built with profiles of its use, and a tenth quicker than others are."""
+    version = sys.version.split()[0]
+    return f"{version} of the distribution" if sys.base_prefix == "/usr" else version
 
 
 def busy_now() -> float:

@@ -24,6 +24,7 @@ from loadtests.bench.figures import spread
 from loadtests.bench.filling import fill_valkey
 from loadtests.bench.goals import Goal, goal_table
 from loadtests.bench.machine import resident_bytes
+from server.config import Settings
 from server.embedded import EmbeddedValkey
 from server.lookup.generations import Generations
 from server.lookup.parts import snapshots
@@ -158,6 +159,7 @@ def memory_goals(memory: Memory) -> tuple[Goal, ...]:
 def memory_section(memory: Memory) -> str:
     """In Markdown."""
     near = memory.near
+    ready_megabytes = Settings.model_fields["ready_answers_bytes_max"].default >> 20
     opening = (
         f"Memory: a snapshot with six services and two meters has {memory.value_bytes:.0f} bytes."
         " Valkey is filled alone, by the encoder that the sync uses, and all that it uses is"
@@ -165,11 +167,11 @@ def memory_section(memory: Memory) -> str:
     )
     scan = (
         f"A near cache bounded at {near.entries_max:,} accounts held {near.entries:,} that had been"
-        f" asked for twice, at {near.resident:.0f} bytes each; answers that stand ready have 64 MB"
-        f" of their own. Then {near.scanned:,} accounts that nobody else asks for were asked for"
-        f" once, each after a question for one of the hot: {near.hits_before:.2%} of those were"
-        f" answered from memory before, {near.hits_during:.2%} meanwhile, and it held"
-        f" {near.entries_after:,}."
+        f" asked for twice, at {near.resident:.0f} bytes each; answers that stand ready have"
+        f" {ready_megabytes} MB of their own. Then {near.scanned:,} accounts that nobody else asks"
+        f" for were asked for once, each after a question for one of the hot:"
+        f" {near.hits_before:.2%} of those were answered from memory before,"
+        f" {near.hits_during:.2%} meanwhile, and it held {near.entries_after:,}."
     )
     lines = [opening, "", goal_table(memory_goals(memory)), ""]
     lines += ["| accounts in Valkey | bytes an account, used | resident |", "|---|---|---|"]

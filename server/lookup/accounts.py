@@ -41,7 +41,6 @@ from server.refusals import Refusal, Refused
 
 _log = structlog.get_logger("lookup")
 _VIEWS_MAX = 5_000
-_READY_BYTES_MAX = 64 << 20
 _POSITION_MARGIN = 1 << 26  # WAL between a payment's statement and the end of its commit
 _ABSENT = b""
 
@@ -57,13 +56,14 @@ class NearCache:
         ring: Ring,
         index: int,
         entries_max: int = 1_000_000,
+        ready_bytes_max: int = 256 << 20,
     ) -> None:
         place = Place.from_url(redis_url)
         self._entries = snapshots(entries_max, is_cluster=place.is_cluster)
         self.keeps = entries_max > 0
         """Whether anything is ever at hand."""
         self._views: Generations[AccountView] = Generations(min(_VIEWS_MAX, entries_max))
-        self._shelf = Shelf(_READY_BYTES_MAX if entries_max else 0)
+        self._shelf = Shelf(ready_bytes_max if entries_max else 0)
         self._pieces: dict[tuple[str, ...], Pieces] = {}
         self._pins = Pins()
         self._pins.pin_everything(ring.pinned_until())

@@ -26,7 +26,7 @@ def main(words: Sequence[str]) -> int:
     parser.add_argument("--payers", type=int, default=4)
     parser.add_argument("--hosts", type=int, help="one campaign with so many servers; else 1 and 2")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--calm", type=int, default=300, help="payments from fault to fault")
+    parser.add_argument("--calm", type=int, default=900, help="payments from fault to fault")
     parser.add_argument("--mutants", action="store_true", help="faults put in, and who finds each")
     options = parser.parse_args(words)
     if options.mutants:

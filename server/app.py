@@ -54,6 +54,7 @@ from server.transport.lane import Lane
 from server.transport.limits import PeerGuard, Rates
 from server.transport.observing import Observer
 from server.transport.operate import Operate
+from server.transport.patience import PatientSite
 from server.transport.proxies import behind_proxies
 from server.transport.wire import FastSite, is_tested
 from server.waiting import opened
@@ -120,7 +121,7 @@ def _site(
         return FastSite(runner, listener.dup(), lane)
     if settings.fast_lane:
         _log.warning("no fast lane", reason=f"not tested with aiohttp {aiohttp.__version__}")
-    return web.SockSite(runner, listener.dup())
+    return PatientSite(runner, listener.dup())
 
 
 async def _application(

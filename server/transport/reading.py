@@ -10,10 +10,10 @@ import re
 from typing import Any
 
 from aiohttp import web
-from aiohttp.web_protocol import RequestHandler
 
 from server.transport.admission import is_among
 from server.transport.lane import Lane, Plan, Question
+from server.transport.patience import Patient
 
 QUERY_BYTES_MAX = 2048
 """Longer ones are not recognised."""
@@ -29,7 +29,7 @@ Read = tuple[Plan, Question, int, bool]
 """Whose request it is, what it asks, where it ends, whether it is a POST."""
 
 
-class Reading(RequestHandler):
+class Reading(Patient):
     """The part of a connection that reads; see the module."""
 
     __slots__ = (

@@ -36,6 +36,7 @@ from aiohttp import web
 from server.transport.framing import Framing
 from server.transport.lane import Lane, Plan
 from server.transport.metrics import FIRST_BOUND
+from server.transport.patience import PatientSite
 from server.transport.reading import WHOLE, Reading
 from server.transport.slots import Slot
 
@@ -45,7 +46,6 @@ TESTED = frozenset({"3.14.5"})
 _log = structlog.get_logger("wire")
 _monotonic = time.monotonic
 _AT_ONCE_MAX = 64  # requests of one connection before others have their turn
-_READ_BYTES_MIN = 4096  # by who is behind, in the time that a connection may idle
 _ABSENT = b""
 _to_nobody: Callable[[bytes], object] = len  # the peer is gone
 
@@ -60,7 +60,6 @@ class Connection(Reading):
         "_is_open",
         "_is_reading_held",
         "_is_stopping",
-        "_progress",
         "_slots",
         "_slots_done",
         "_write",
@@ -77,8 +76,6 @@ class Connection(Reading):
         self._is_reading_held = False
         self._is_stopping = False
         """Whether what has not been begun never will be: its answer could not leave."""
-        self._progress: asyncio.TimerHandle | None = None
-        """The next look at whether the peer reads what is written."""
         self._slots: deque[Slot] = deque()
         self._slots_done: asyncio.Future[None] | None = None
         self._answered_at = 0.0
@@ -87,14 +84,11 @@ class Connection(Reading):
         super().connection_made(transport)
         assert self.transport is not None
         self._write = self.transport.write
-        if self._task_handler is not None:
-            self._task_handler.add_done_callback(self._see_off)
         self._begin_with(self.transport.get_extra_info("peername"))
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._write = _to_nobody
         super().connection_lost(exc)
-        self._expect_nothing()
 
     def data_received(self, data: bytes) -> None:
         """The hot path: one whole check between the bytes that this peer has sent before."""
@@ -281,32 +275,10 @@ class Connection(Reading):
     def pause_writing(self) -> None:
         super().pause_writing()
         self._is_open = False
-        if self.transport is not None:
-            self._expect_progress(self.transport)
 
     def resume_writing(self) -> None:
-        if self.transport is not None and not self.transport.is_closing():
-            self._expect_nothing()
         super().resume_writing()
         self._go_on()
-
-    def _expect_progress(self, transport: asyncio.Transport) -> None:
-        """Whoever waits for the peer to read, aiohttp's handlers too, waits no longer than this."""
-        self._expect_nothing()
-        unread = transport.get_write_buffer_size()
-        self._progress = self._loop.call_later(
-            self._keepalive_timeout, self._require_progress, transport, unread
-        )
-
-    def _expect_nothing(self) -> None:
-        if self._progress is not None:
-            self._progress.cancel()
-
-    def _require_progress(self, transport: asyncio.Transport, unread: int) -> None:
-        if unread - transport.get_write_buffer_size() < _READ_BYTES_MIN:
-            transport.abort()
-        else:
-            self._expect_progress(transport)
 
     def _process_keepalive(self) -> None:
         if self._slots or (self._held and not self._paused):  # it only looks idle
@@ -322,14 +294,7 @@ class Connection(Reading):
     def force_close(self) -> None:
         self._is_open = False
         self._write = _to_nobody
-        self._see_off()
         super().force_close()
-
-    def _see_off(self, _: object = None) -> None:
-        """What is closed waits for its peer to read, and would for ever."""
-        transport = self.transport
-        if transport is not None and transport.get_write_buffer_size():
-            self._expect_progress(transport)
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
         """What is being looked up is still answered; nothing more is begun."""
@@ -343,26 +308,15 @@ class Connection(Reading):
         await super().shutdown(timeout)
 
 
-class FastSite(web.SockSite):
+class FastSite(PatientSite):
     """A site whose connections have a fast lane."""
 
     def __init__(self, runner: web.BaseRunner, sock: socket.socket, lane: Lane) -> None:
         super().__init__(runner, sock)
         self._lane = lane
 
-    async def start(self) -> None:
-        """Listen."""
-        await web.BaseSite.start(self)
-        manager = self._runner.server
-        assert manager is not None
-        loop = asyncio.get_running_loop()
-
-        def connection() -> Connection:
-            return Connection(manager, self._lane, loop=loop, **manager._kwargs)
-
-        self._server = await loop.create_server(
-            connection, sock=self._sock, ssl=self._ssl_context, backlog=self._backlog
-        )
+    def _connection(self, manager: web.Server, **options: Any) -> Connection:
+        return Connection(manager, self._lane, **options)
 
 
 def is_tested() -> bool:

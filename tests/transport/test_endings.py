@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from server.transport.patience import PatientSite
 from server.transport.wire import FastSite
 from tests.transport.doors import Door, Line, check, opened
 from tests.transport.test_wire import pay, slow_pay
@@ -71,12 +72,13 @@ async def _send_for_ever(peer: socket.socket) -> None:
 
 
 @asynccontextmanager
-async def _peer(door: Door) -> AsyncIterator[socket.socket]:
+async def _peer(door: Door, *, is_fast: bool = True) -> AsyncIterator[socket.socket]:
     """Connected with little room for what it does not read."""
     with socket.socket() as listener, socket.socket() as peer:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
         listener.bind(("127.0.0.1", 0))
-        site = FastSite(door.runner, listener, door.lane)
+        fast = FastSite(door.runner, listener, door.lane)
+        site = fast if is_fast else PatientSite(door.runner, listener)
         await site.start()
         peer.setblocking(False)
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -90,8 +92,10 @@ async def _peer(door: Door) -> AsyncIterator[socket.socket]:
         await site.stop()
 
 
-async def test_a_real_peer_that_never_reads_is_hung_up_on() -> None:
-    async with opened(is_fast=True, keepalive_timeout=0.2) as door, _peer(door) as peer:
+@pytest.mark.parametrize("is_fast", [True, False])
+async def test_a_real_peer_that_never_reads_is_hung_up_on(is_fast: bool) -> None:
+    opening = opened(is_fast=is_fast, keepalive_timeout=0.2)
+    async with opening as door, _peer(door, is_fast=is_fast) as peer:
         with pytest.raises(ConnectionError):
             await _send_for_ever(peer)
         await _all_gone(door.runner.server)

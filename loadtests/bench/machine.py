@@ -43,18 +43,19 @@ def started_on(core: int) -> Callable[[], None]:
 
 def moved_to(core: int, pid: int) -> None:
     """Pin a tree of processes that is running already, thread by thread."""
-    for member in (pid, *processes.descendants(pid)):
-        for thread in Path(f"/proc/{member}/task").iterdir():
-            os.sched_setaffinity(int(thread.name), {core})
+    _confine(pid, {core})
 
 
 def everywhere(pid: int) -> None:
     """Let a tree of processes run on every core that this process may use."""
-    usable = os.sched_getaffinity(0)
+    _confine(pid, os.sched_getaffinity(0))
+
+
+def _confine(pid: int, cores: set[int]) -> None:
     for member in (pid, *processes.descendants(pid)):
         with suppress(FileNotFoundError, ProcessLookupError):  # it may just have ended
             for thread in Path(f"/proc/{member}/task").iterdir():
-                os.sched_setaffinity(int(thread.name), usable)
+                os.sched_setaffinity(int(thread.name), cores)
 
 
 def cpu_seconds(pids: Iterable[int]) -> float:

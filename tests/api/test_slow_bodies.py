@@ -49,7 +49,11 @@ async def _dripped(url: str, path: str, headers: str = "", begins: bytes = b"") 
     dripping = asyncio.create_task(drip())
     try:
         async with asyncio.timeout(60):
-            return await reader.read()  # until the server hangs up
+            said = await reader.read(1 << 16)
+            dripping.cancel()  # what comes after the server has hung up would reset the line
+            with suppress(ConnectionError):
+                said += await reader.read()
+            return said
     finally:
         dripping.cancel()
         writer.close()

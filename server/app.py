@@ -117,11 +117,13 @@ def _watch_connections(settings: Settings, runner: web.AppRunner) -> None:
 def _site(
     settings: Settings, runner: web.AppRunner, listener: socket.socket, lane: Lane
 ) -> web.SockSite:
-    if settings.fast_lane and is_tested():
-        return FastSite(runner, listener.dup(), lane)
+    if is_tested():
+        own = listener.dup()
+        return FastSite(runner, own, lane) if settings.fast_lane else PatientSite(runner, own)
+    # Connections of our own use what another aiohttp may have changed.
     if settings.fast_lane:
         _log.warning("no fast lane", reason=f"not tested with aiohttp {aiohttp.__version__}")
-    return PatientSite(runner, listener.dup())
+    return web.SockSite(runner, listener.dup())
 
 
 async def _application(

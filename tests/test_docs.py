@@ -96,6 +96,15 @@ def test_every_setting_is_documented_with_its_default() -> None:
     }
 
 
+def test_every_setting_is_asked_for_somewhere() -> None:
+    from server.config import Settings
+
+    code = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "server").rglob("*.py"))
+    asked = set(re.findall(r"\bsettings\.([a-z_]+)", code))
+    asked |= set(re.findall(r"\bself\.([a-z_]+)", read("server/config.py")))
+    assert [name for name in Settings.model_fields if name not in asked] == []
+
+
 def test_every_command_is_documented_with_its_options() -> None:
     text = read("docs/commands.md")
     known = dict(commands())

@@ -9,7 +9,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from aiohttp import web
 
+from server import app
+from server.config import Settings
 from server.transport.patience import PatientSite
 from server.transport.wire import FastSite
 from tests.transport.doors import Door, Line, check, opened
@@ -170,3 +173,24 @@ async def test_what_comes_after_the_last_answer_is_not_begun_by_a_server_that_st
         await late
         assert line.sent.count(b"HTTP/1.1 200 OK") == 1
         assert door.ledger.rows == {}
+
+
+@pytest.mark.parametrize(
+    ("fast_lane", "is_tested", "kind"),
+    [
+        (True, True, FastSite),
+        (False, True, PatientSite),
+        (True, False, web.SockSite),
+        (False, False, web.SockSite),
+    ],
+)
+async def test_connections_of_our_own_only_with_an_aiohttp_that_was_tested(
+    monkeypatch: pytest.MonkeyPatch, fast_lane: bool, is_tested: bool, kind: type
+) -> None:
+    monkeypatch.setattr(app, "is_tested", lambda: is_tested)
+    settings = Settings.model_construct(fast_lane=fast_lane)
+    async with opened(is_fast=True) as door:
+        with socket.socket() as listener:
+            site = app._site(settings, door.runner, listener, door.lane)
+            assert type(site) is kind
+            site._sock.close()
